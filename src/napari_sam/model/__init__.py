@@ -1,0 +1,1 @@
+"""The network: Segment Anything in plain torch, and where its weights come from."""

@@ -1,0 +1,115 @@
+"""The mask decoder: embedding and prompt tokens to mask logits and predicted IoU."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from napari_sam.model.layers import LayerNorm2d
+from napari_sam.model.transformer import TwoWayTransformer
+
+if TYPE_CHECKING:
+    from napari_sam.model.config import DecoderConfig
+
+__all__ = ["MaskDecoder"]
+
+
+class MaskDecoder(nn.Module):
+    """Answers prompts with masks (SAM paper, appendix A and figure 14).
+
+    Parameters
+    ----------
+    channels : int
+        Channels of embedding and tokens.
+    config : DecoderConfig
+        Depths and widths.
+    """
+
+    def __init__(self, channels: int, config: DecoderConfig) -> None:
+        super().__init__()
+        outputs = 1 + config.multimasks  # token 0 for a single mask, the others for ambiguity
+        self.transformer = TwoWayTransformer(channels, config)
+        self.iou_token = nn.Embedding(1, channels)
+        self.mask_tokens = nn.Embedding(outputs, channels)
+        self.output_upscaling = nn.Sequential(
+            nn.ConvTranspose2d(channels, channels // 4, kernel_size=2, stride=2),
+            LayerNorm2d(channels // 4),
+            nn.GELU(),
+            nn.ConvTranspose2d(channels // 4, channels // 8, kernel_size=2, stride=2),
+            nn.GELU(),
+        )
+        self.output_hypernetworks_mlps = nn.ModuleList(
+            MLP(channels, channels, channels // 8, depth=3) for _ in range(outputs)
+        )
+        self.iou_prediction_head = MLP(
+            channels, config.iou_head_width, outputs, config.iou_head_depth
+        )
+
+    def forward(
+        self,
+        embedding: Tensor,
+        positions: Tensor,
+        sparse: Tensor,
+        dense: Tensor,
+        multimask: bool,
+    ) -> tuple[Tensor, Tensor]:
+        """Predict the masks of P prompts.
+
+        Parameters
+        ----------
+        embedding : Tensor
+            The image's, shared by all prompts (1, C, G, G), or one for each (P, C, G, G).
+        positions : Tensor
+            Positional encoding of the cells, (1, C, G, G).
+        sparse, dense : Tensor
+            The prompt encoder's (P, T, C) and (P, C, G, G).
+        multimask : bool
+            Three masks for an ambiguous prompt (tokens 1..3) instead of one (token 0).
+
+        Returns
+        -------
+        mask_logits : Tensor
+            (P, n, 4 * G, 4 * G), n = 3 or 1.
+        iou : Tensor
+            Predicted IoU of each mask with the object, (P, n).
+        """
+        own = torch.cat([self.iou_token.weight, self.mask_tokens.weight])  # (1 + outputs, C)
+        tokens = torch.cat([own.expand(len(sparse), -1, -1), sparse], dim=1)
+        tokens, image = self.transformer(embedding + dense, positions, tokens)
+
+        wanted = slice(1, None) if multimask else slice(0, 1)
+        mask_tokens = tokens[:, 1 : len(own)][:, wanted]  # (P, n, C)
+        filters = torch.stack(
+            [
+                mlp(token)
+                for mlp, token in zip(
+                    self.output_hypernetworks_mlps[wanted], mask_tokens.unbind(1), strict=True
+                )
+            ],
+            dim=1,
+        )  # (P, n, C / 8)
+        upscaled = self.output_upscaling(image)  # (P, C / 8, 4 * G, 4 * G)
+        mask_logits = torch.einsum("pnc,pchw->pnhw", filters, upscaled)
+        iou = self.iou_prediction_head(tokens[:, 0])[:, wanted]  # (P, n)
+        return mask_logits, iou
+
+
+class MLP(nn.Module):
+    """Linear layers with ReLU between them."""
+
+    def __init__(self, inputs: int, hidden: int, outputs: int, depth: int) -> None:
+        super().__init__()
+        widths = [inputs, *[hidden] * (depth - 1), outputs]
+        self.layers = nn.ModuleList(nn.Linear(n, m) for n, m in pairwise(widths))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (..., inputs) to (..., outputs)."""
+        *hidden, last = self.layers
+        for layer in hidden:
+            x = F.relu(layer(x))
+        out: Tensor = last(x)
+        return out

@@ -1,0 +1,211 @@
+"""The whole model: image encoder, prompt encoder and mask decoder."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from napari_sam.errors import InputError
+from napari_sam.model.config import VARIANTS, PromptKind, SamConfig, ViTConfig
+from napari_sam.model.mask_decoder import MaskDecoder
+from napari_sam.model.prompt_encoder import PromptEncoder, PromptTensors
+from napari_sam.model.tiny_vit import TinyViTEncoder
+from napari_sam.model.vit import ViTEncoder
+
+__all__ = ["Sam", "build_sam"]
+
+
+class Sam(nn.Module):
+    """Segment Anything (Kirillov et al. 2023).
+
+    Its state dict has the keys of the official checkpoints and holds nothing else, so it can also
+    be built on the meta device and filled with ``load_state_dict(state, assign=True)``.
+    Gradients flow through `encode` and `decode`: wrap calls in ``torch.inference_mode()`` when
+    they are not wanted.
+
+    Parameters
+    ----------
+    config : SamConfig
+        Sizes and input normalisation.
+
+    Attributes
+    ----------
+    config : SamConfig
+        As given.
+    name : str
+        What the weights are called; the variant's name until a checkpoint is loaded.
+    """
+
+    def __init__(self, config: SamConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.name = config.variant
+        self._sha256: str | None = None
+        self.image_encoder: ViTEncoder | TinyViTEncoder = (
+            ViTEncoder(config.encoder)
+            if isinstance(config.encoder, ViTConfig)
+            else TinyViTEncoder(config.encoder)
+        )
+        self.prompt_encoder = PromptEncoder(config)
+        self.mask_decoder = MaskDecoder(config.channels, config.decoder)
+        self.register_load_state_dict_post_hook(_forget_identity)  # type: ignore[no-untyped-call]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.prompt_encoder.no_mask_embed.weight.device
+
+    @property
+    def sha256(self) -> str:
+        """Identity of the weights: of the file they came from, otherwise of the state dict.
+
+        Measured once. Loading a state dict forgets it; whoever changes weights in place (training)
+        sets it to None.
+        """
+        if self._sha256 is None:
+            self._sha256 = _hash_state(self.state_dict())
+        return self._sha256
+
+    @sha256.setter
+    def sha256(self, value: str | None) -> None:
+        self._sha256 = value
+
+    def preprocess(self, images: Tensor) -> Tensor:
+        """Normalise images and pad them with zeros on the right and at the bottom.
+
+        Parameters
+        ----------
+        images : Tensor
+            RGB on 0..255, uint8 or float, (B, 3, h, w) with h and w at most the image size.
+
+        Returns
+        -------
+        Tensor
+            What `encode` takes, (B, 3, S, S) on the model's device.
+
+        Raises
+        ------
+        InputError
+            When the shape does not fit.
+        """
+        size = self.config.image_size
+        fits = images.ndim == 4 and images.shape[1] == 3
+        if not (fits and all(0 < side <= size for side in images.shape[2:])):
+            raise InputError(
+                f"images have shape {tuple(images.shape)}; expected (B, 3, h, w) with h and w from "
+                f"1 to {size}."
+            )
+        height, width = images.shape[2:]
+        like = self.prompt_encoder.no_mask_embed.weight
+        mean = torch.tensor(self.config.pixel_mean).to(like)[:, None, None]
+        std = torch.tensor(self.config.pixel_std).to(like)[:, None, None]
+        x = (images.to(like) - mean) / std
+        return F.pad(x, (0, size - width, 0, size - height))
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Encode preprocessed images (B, 3, S, S) to embeddings (B, C, G, G)."""
+        embedding: Tensor = self.image_encoder(images)
+        return embedding.contiguous()
+
+    def decode(
+        self, embedding: Tensor, prompts: PromptTensors, multimask: bool
+    ) -> tuple[Tensor, Tensor]:
+        """Predict the masks of P prompts on one image.
+
+        Parameters
+        ----------
+        embedding : Tensor
+            Of one image, (C, G, G) or (1, C, G, G); any device and float type.
+        prompts : PromptTensors
+            In model coordinates; any device.
+        multimask : bool
+            Three masks for an ambiguous prompt instead of one.
+
+        Returns
+        -------
+        mask_logits : Tensor
+            (P, n, M, M), n = 3 or 1; above 0 is object.
+        iou : Tensor
+            Predicted IoU of each mask with the object, (P, n).
+
+        Raises
+        ------
+        InputError
+            When the model was not trained for such prompts, or shapes do not fit.
+        """
+        self._check(embedding, prompts)
+        if embedding.ndim == 3:
+            embedding = embedding[None]
+        # One memory layout, so that an embedding that was stored gives bit-equal answers.
+        embedding = embedding.to(self.prompt_encoder.no_mask_embed.weight).contiguous()
+        sparse, dense = self.prompt_encoder(prompts.to(self.device))
+        positions = self.prompt_encoder.dense_positions()
+        mask_logits, iou = self.mask_decoder(embedding, positions, sparse, dense, multimask)
+        return mask_logits, iou
+
+    def _check(self, embedding: Tensor, prompts: PromptTensors) -> None:
+        grid = self.config.grid_size
+        expected = (self.config.channels, grid, grid)
+        if tuple(embedding.shape) not in {expected, (1, *expected)}:
+            raise InputError(
+                f"The embedding has shape {tuple(embedding.shape)}; {self.name} expects {expected}."
+            )
+        given: dict[PromptKind, Tensor | None] = {
+            "point": prompts.points,
+            "box": prompts.boxes,
+            "mask": prompts.masks,
+        }
+        for kind, part in given.items():
+            if part is not None and kind not in self.config.prompts:
+                known = " and ".join(sorted(self.config.prompts))
+                raise InputError(
+                    f"{self.name} was not trained for {kind} prompts; use {known} prompts or "
+                    "another model."
+                )
+
+
+def build_sam(config: SamConfig | str, seed: int | None = None) -> Sam:
+    """Make a model with random weights, in evaluation mode on the CPU.
+
+    Parameters
+    ----------
+    config : SamConfig or str
+        The architecture, or its name in `VARIANTS`.
+    seed : int, optional
+        Makes the weights reproducible, and leaves torch's global random state untouched.
+
+    Returns
+    -------
+    Sam
+        The model.
+
+    Raises
+    ------
+    InputError
+        When there is no variant of that name.
+    """
+    if isinstance(config, str):
+        if config not in VARIANTS:
+            raise InputError(f"There is no variant {config!r}; choose from {', '.join(VARIANTS)}.")
+        config = VARIANTS[config]
+    if seed is None:
+        return Sam(config).eval()
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        return Sam(config).eval()
+
+
+def _hash_state(state: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in sorted(state.items()):
+        digest.update(name.encode())
+        digest.update(tensor.cpu().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _forget_identity(sam: Sam, _incompatible: Any) -> None:
+    sam.sha256 = None
