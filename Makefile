@@ -29,7 +29,7 @@ format: $(VENV)/tox
 	$(TOX) -x 'testenv.commands={[checks]format}'
 
 clean:
-	rm -rf $(VENV) .tox build dist demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .tox build dist demo .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -1,0 +1,1 @@
+"""Images of any kind as planes a model can look at; numpy, no torch."""

@@ -1,0 +1,1 @@
+"""From prompts to masks to labels: a model and an image together."""

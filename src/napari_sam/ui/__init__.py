@@ -1,0 +1,3 @@
+"""Everything that knows napari and Qt."""
+
+from __future__ import annotations
