@@ -141,7 +141,12 @@ class Candidates:
                 f"the masks of this prompt are {y1 - y0} x {x1 - x0} pixels at level 0, too many "
                 "to hold at once: draw a part with candidate.draw((y0, x0, y1, x1))"
             )
-        masks: npt.NDArray[np.bool_] = draw(self.logits, self.window, self._crop) > 0
+        masks = np.zeros((len(self), y1 - y0, x1 - x0), dtype=np.bool_)
+        for mask, candidate in zip(masks, self, strict=True):
+            if candidate.bounds is not None:  # each is enlarged inside its own box only
+                top, left, bottom, right = candidate.bounds
+                inside = slice(top - y0, bottom - y0), slice(left - x0, right - x0)
+                mask[inside] = candidate.draw(candidate.bounds)
         masks.flags.writeable = False
         return masks
 
