@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -179,6 +178,8 @@ def _interpolate(
 
     In torch, because it uses all cores: a click draws masks, and a large one has a million pixels.
     """
+    import torch  # a second's import, which opening the napari panel does not need
+
     drawn = torch.from_numpy(logits.copy())  # torch takes no array that is read-only
     for axis, (first, second, weight) in ((1, rows), (2, columns)):
         along = torch.from_numpy(weight)
