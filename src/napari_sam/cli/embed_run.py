@@ -13,7 +13,6 @@ import click
 
 from napari_sam.cli.interrupt import uninterrupted
 from napari_sam.cli.progress import Progress
-from napari_sam.cli.usual_sampling import usual_sampling
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -88,7 +87,7 @@ def embed_planes(
     KeyboardInterrupt
         After Ctrl-C, once what was encoded is written.
     """
-    sampling = usual_sampling(session) if sampling is None else sampling
+    sampling = session.usual_sampling if sampling is None else sampling
     start = time.monotonic()
     done = total = encoded = constant = 0
     bar: Progress | None = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_sam.cli.usual_sampling import usual_sampling
 from napari_sam.segmentation.sampling import choose_sampling, window_for
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ def answer(
         If the model cannot use a prompt.
     """
     image, config = segmenter.image, segmenter.model.config
-    usual = usual_sampling(segmenter)
+    usual = segmenter.usual_sampling
 
     def place(asked: Asked) -> tuple[tuple[int, ...], tuple[float, float], tuple[float, float]]:
         prompt = asked.prompt

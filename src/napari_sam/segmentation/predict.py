@@ -148,7 +148,7 @@ class Segmenter:
         """
         plane = self.image.check_plane(plane)
         if sampling is None:
-            sampling = self._usual_sampling()
+            sampling = self.usual_sampling
         checked = check_sampling(sampling)
         if checked == "fit":
             raise InputError("sampling 'fit' has no tiles to embed: give a power of two")
@@ -248,7 +248,9 @@ class Segmenter:
         pending = self._pending(0, prompt, sampling, None)
         return self.store.state(pending.prompt.plane, pending.window) == "ready"
 
-    def _usual_sampling(self) -> float:
+    @property
+    def usual_sampling(self) -> float:
+        """Sampling of prompts that do not show how large their object is."""
         size = self.model.config.image_size
         if self.diameter is not None:
             return diameter_sampling(self.diameter, size)
@@ -272,7 +274,7 @@ class Segmenter:
             )
         prompt = replace(prompt.inside(shape), plane=self.image.check_plane(prompt.plane))
         if sampling is None:
-            sampling = choose_sampling(prompt, config.image_size, self._usual_sampling())
+            sampling = choose_sampling(prompt, config.image_size, self.usual_sampling)
         window = window_for(prompt, shape, sampling, config)
         return _Pending(
             index, prompt, window, prompt.is_one_point if multimask is None else multimask
