@@ -9,6 +9,7 @@ from napari_sam import Candidates, Prompt, Segmenter, open_image
 from napari_sam.errors import InputError, InputTypeError
 from napari_sam.model.config import VARIANTS
 from napari_sam.model.sam import Sam, build_sam
+from napari_sam.segmentation.predict import DECODE_BATCH
 
 SHAPE = (150, 230)
 
@@ -123,6 +124,21 @@ def test_many_prompts_are_answered_in_their_order(disc_model: Sam) -> None:
         expected = ((y0 + y1) / 2, (x0 + x1) / 2)
         assert np.abs(centroid(whole(candidates, best)) - expected).max() <= 1
         assert candidates.plane == prompt.plane
+
+
+@pytest.mark.parametrize("size", [1, 4])
+def test_a_prompt_alone_is_answered_bit_for_bit_as_among_others(
+    size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(DECODE_BATCH, "cpu", size)
+    image = np.random.default_rng(0).integers(0, 255, (128, 128), dtype=np.uint8)
+    segmenter = Segmenter(build_sam("tiny", seed=0), image)
+    prompts = [Prompt(points=[point]) for point in np.random.default_rng(1).uniform(0, 127, (6, 2))]
+    together = segmenter.predict_many(prompts)
+    for prompt, among_others in zip(prompts, together, strict=True):
+        (alone,) = segmenter.predict_many([prompt])
+        np.testing.assert_array_equal(alone.logits, among_others.logits)
+        np.testing.assert_array_equal(alone.scores, among_others.scores)
 
 
 def test_no_prompts_have_no_answers(disc_model: Sam) -> None:

@@ -37,8 +37,13 @@ if TYPE_CHECKING:
     from napari_sam.images.tiles import Window
     from napari_sam.model.sam import Sam
 
-DECODE_BATCH = {"cpu": 4, "mps": 16, "cuda": 64}
-"""Prompts decoded at once on each kind of device; on a CPU more of them leave its caches."""
+DECODE_BATCH = {"cpu": 1, "mps": 1, "cuda": 16}
+"""Prompts decoded at once on each kind of device.
+
+Always exactly so many, the last one repeated where there are fewer: kernels may round differently
+for another batch size, and an answer must not depend on what else was asked. On a CPU more of them
+leave its caches and gain nothing.
+"""
 
 
 class _Question(NamedTuple):
@@ -296,10 +301,12 @@ class Segmenter:
             groups[question].append((asked, seen))
         for question, group in groups.items():
             embedding = self._embedding(question.plane, question.window)
-            size = DECODE_BATCH.get(self.model.device.type, 4)
+            size = DECODE_BATCH.get(self.model.device.type, 1)
             for start in range(0, len(group), size):
                 batch = group[start : start + size]
-                found = self._decode(question, embedding, [seen for _, seen in batch])
+                seen_parts = [seen for _, seen in batch]
+                seen_parts += seen_parts[-1:] * (size - len(batch))
+                found = self._decode(question, embedding, seen_parts)[: len(batch)]
                 yield from zip((asked for asked, _ in batch), found, strict=True)
 
     def _embedding(self, plane: tuple[int, ...], window: Window) -> torch.Tensor:
