@@ -240,3 +240,15 @@ def test_a_mask_without_free_pixels_is_refused_and_stays_to_choose_another(
     session.accept()
     assert "belong to other objects" in warnings_shown[0]
     assert session.objects.candidates is not None
+
+
+def test_an_image_too_large_for_labels_in_memory_is_prompted_but_nothing_is_painted(
+    session: Session, warnings_shown: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_sam.ui.label_layers.MAX_SIDE", 50)
+    session.prompts.points.add((20, 30))
+    assert session.objects.candidates is not None
+    session.accept()
+    assert any("cannot be kept in napari yet" in message for message in warnings_shown)
+    assert session.objects.layer is None
+    assert session.objects.candidates is not None

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_sam.segmentation.annotator import Annotator
-from napari_sam.ui.label_layers import empty_labels, fits, new_label_layer, show_labels
+from napari_sam.ui.label_layers import (
+    check_size,
+    empty_labels,
+    fits,
+    new_label_layer,
+    show_labels,
+)
 from napari_sam.ui.layer_roles import find_layer
 
 if TYPE_CHECKING:
@@ -121,13 +127,16 @@ class Objects:
         Raises
         ------
         InputError
-            When nothing of the candidate is left to paint.
+            When nothing of the candidate is left to paint, or the image is too large for a
+            layer of labels.
         """
         annotator = self._annotator
         if annotator is None or annotator.candidates is None or self.image is None:
             return None
         if not self._is_current(annotator):
             annotator = self._carry_over(annotator)
+        if self.layer is None:
+            check_size(self.image)
         edit = annotator.accept()
         if self.layer is None:
             del self._annotators[self._key]
