@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -121,8 +122,23 @@ def create_group(
             listing.update_attributes(listed)
             _consolidate_again(path.parent.parent)
     except OSError as error:
-        shutil.rmtree(path, ignore_errors=True)
+        _remove(path)
         raise write_failed(path, error) from error
+
+
+def _remove(path: Path) -> None:
+    """Remove a folder that zarr may still be writing to.
+
+    It writes several files at once; when one fails, the others are on their way and make the
+    folder again. So it has to stay away for a moment.
+    """
+    absent = 0
+    for _ in range(50):
+        absent = 0 if path.exists() else absent + 1
+        if absent == 3:
+            return
+        shutil.rmtree(path, ignore_errors=True)
+        time.sleep(0.02)
 
 
 def open_labels(path: Path) -> Contents:
