@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from napari_sam.images.tiles import TileGrid
 from napari_sam.segmentation.mask_grid import valid_logits
-from napari_sam.segmentation.sampling import window_for
+from napari_sam.segmentation.sampling import shows, window_for
 
 if TYPE_CHECKING:
     from napari_sam.images.tiles import Window
@@ -95,12 +93,6 @@ def next_window(
         y0, x0, y1, x1 = candidate.bounds
         grid = TileGrid.for_cells(plane_shape, sampling, config.image_size, config.cell)
         centred = grid.window_around(((y0 + y1 - 1) / 2, (x0 + x1 - 1) / 2))
-        if centred != window and _shows(centred, prompt):
+        if centred != window and shows(centred, prompt):
             return centred
     return window_for(prompt, plane_shape, 2 * sampling, config)
-
-
-def _shows(window: Window, prompt: Prompt) -> bool:
-    """Whether all that the prompt says is object lies in a window."""
-    corners = window.to_model(np.reshape(prompt.extent(), (2, 2)))
-    return bool((corners >= 0).all() and (corners <= window.size).all())

@@ -93,13 +93,18 @@ def window_for(
     size = config.image_size
     if sampling == "fit":
         return window_to_fit(plane_shape, size)
-    extent = prompt.extent()
-    y0, x0, y1, x1 = extent
+    y0, x0, y1, x1 = prompt.extent()
     centre = ((y0 + y1) / 2, (x0 + x1) / 2)
     while True:
         grid = TileGrid.for_cells(plane_shape, sampling, size, config.cell)
         for window in (grid.window(grid.tile_at(centre)), grid.window_around(centre)):
-            corners = window.to_model([(y0, x0), (y1, x1)])
-            if (corners >= 0).all() and (corners <= size).all():
+            if shows(window, prompt):
                 return window
         sampling *= 2
+
+
+def shows(window: Window, prompt: Prompt) -> bool:
+    """Whether all that the prompt says is object lies in a window."""
+    y0, x0, y1, x1 = prompt.extent()
+    corners = window.to_model([(y0, x0), (y1, x1)])
+    return bool((corners >= 0).all() and (corners <= window.size).all())
