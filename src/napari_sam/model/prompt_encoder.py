@@ -106,7 +106,6 @@ class PromptEncoder(nn.Module):
         super().__init__()
         self.image_size = config.image_size
         self.grid_size = config.grid_size
-        self.mask_size = config.mask_size
         channels, hidden = config.channels, config.decoder.mask_prompt_channels
         self.pe_layer = FourierPositions(channels)
         # Background point, object point, top left and bottom right corner of a box.
@@ -123,7 +122,9 @@ class PromptEncoder(nn.Module):
         )
         self.no_mask_embed = nn.Embedding(1, channels)
 
-    def forward(self, prompts: PromptTensors) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, prompts: PromptTensors, grid: tuple[int, int] | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Embed P prompts.
 
         Parameters
@@ -131,19 +132,23 @@ class PromptEncoder(nn.Module):
         prompts : PromptTensors
             In model coordinates, on the module's device, of any float type. Unlike in the released
             code nothing is added to them: the centre of model pixel i is i + 0.5.
+        grid : (int, int), optional
+            Rows and columns (H, W) of the embedding where it is only a part of a tile's; a mask
+            prompt then spans that part. By default the whole, (G, G).
 
         Returns
         -------
         sparse : Tensor
             Tokens for points and box corners, (P, T, C); T is 0 for a mask alone.
         dense : Tensor
-            What is added to the embedding, (P, C, G, G).
+            What is added to the embedding, (P, C, H, W).
 
         Raises
         ------
         InputError
             When masks do not have the model's mask size.
         """
+        rows, columns = grid or (self.grid_size, self.grid_size)
         tokens: list[Tensor] = []  # (P, T_i, C) each
         if prompts.points is not None and prompts.labels is not None:
             tokens.append(self._embed_points(prompts.points, prompts.labels))
@@ -152,10 +157,10 @@ class PromptEncoder(nn.Module):
         if prompts.boxes is not None:
             tokens.append(self._embed_boxes(prompts.boxes))
         if prompts.masks is not None:
-            dense = self._embed_masks(prompts.masks)
+            dense = self._embed_masks(prompts.masks, (4 * rows, 4 * columns))
         else:
             dense = self.no_mask_embed.weight[..., None, None].expand(
-                prompts.count, -1, self.grid_size, self.grid_size
+                prompts.count, -1, rows, columns
             )
         if not tokens:
             return dense.new_empty(prompts.count, 0, dense.shape[1]), dense
@@ -182,14 +187,14 @@ class PromptEncoder(nn.Module):
         positions: Tensor = self.pe_layer(corners / self.image_size)
         return positions + torch.cat([top_left, bottom_right])  # (P, 2, C)
 
-    def _embed_masks(self, masks: Tensor) -> Tensor:
-        if masks.shape[-1] != self.mask_size:
+    def _embed_masks(self, masks: Tensor, size: tuple[int, int]) -> Tensor:
+        if masks.shape[2:] != size:
             raise InputError(
                 f"masks have shape {tuple(masks.shape)}; this model expects logits of "
-                f"{self.mask_size} x {self.mask_size}."
+                f"{size[0]} x {size[1]}."
             )
         dense: Tensor = self.mask_downscaling(masks.to(self.no_mask_embed.weight.dtype))
-        return dense  # (P, C, G, G)
+        return dense  # (P, C, H, W)
 
 
 class FourierPositions(nn.Module):

@@ -100,11 +100,14 @@ class Sam(nn.Module):
                 f"1 to {size}."
             )
         height, width = images.shape[2:]
+        return F.pad(self.normalise(images), (0, size - width, 0, size - height))
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """Bring RGB on 0..255, (B, 3, h, w), to what the encoder was trained on, on its device."""
         like = self.prompt_encoder.no_mask_embed.weight
         mean = torch.tensor(self.config.pixel_mean).to(like)[:, None, None]
         std = torch.tensor(self.config.pixel_std).to(like)[:, None, None]
-        x = (images.to(like) - mean) / std
-        return F.pad(x, (0, size - width, 0, size - height))
+        return (images.to(like) - mean) / std
 
     def encode(self, images: Tensor) -> Tensor:
         """Encode preprocessed images (B, 3, S, S) to embeddings (B, C, G, G)."""
@@ -137,23 +140,57 @@ class Sam(nn.Module):
         InputError
             When the model was not trained for such prompts, or shapes do not fit.
         """
-        self._check(embedding, prompts)
-        if embedding.ndim == 3:
-            embedding = embedding[None]
-        # One memory layout, so that an embedding that was stored gives bit-equal answers.
-        embedding = embedding.to(self.prompt_encoder.no_mask_embed.weight).contiguous()
-        sparse, dense = self.prompt_encoder(prompts.to(self.device))
-        positions = self.prompt_encoder.dense_positions()
-        mask_logits, iou = self.mask_decoder(embedding, positions, sparse, dense, multimask)
-        return mask_logits, iou
-
-    def _check(self, embedding: Tensor, prompts: PromptTensors) -> None:
         grid = self.config.grid_size
         expected = (self.config.channels, grid, grid)
         if tuple(embedding.shape) not in {expected, (1, *expected)}:
             raise InputError(
                 f"The embedding has shape {tuple(embedding.shape)}; {self.name} expects {expected}."
             )
+        return self.decode_part(embedding, prompts, multimask)
+
+    def decode_part(
+        self,
+        embedding: Tensor,
+        prompts: PromptTensors,
+        multimask: bool,
+        corner: tuple[int, int] = (0, 0),
+    ) -> tuple[Tensor, Tensor]:
+        """Predict masks within a part of a tile, such as the crop that a training step looks at.
+
+        Parameters
+        ----------
+        embedding : Tensor
+            Of the part, (C, H, W) or (1, C, H, W), H and W at most G cells.
+        prompts : PromptTensors
+            In model coordinates of the whole tile; a mask spans the part alone, (P, 1, 4H, 4W).
+        multimask : bool
+            As in `decode`.
+        corner : (int, int)
+            Row and column of the part's first cell in the tile.
+
+        Returns
+        -------
+        mask_logits, iou : Tensor
+            As in `decode`, (P, n, 4H, 4W) and (P, n).
+
+        Raises
+        ------
+        InputError
+            When the model was not trained for such prompts, or a mask does not fit.
+        """
+        self._check_kinds(prompts)
+        if embedding.ndim == 3:
+            embedding = embedding[None]
+        # One memory layout, so that an embedding that was stored gives bit-equal answers.
+        embedding = embedding.to(self.prompt_encoder.no_mask_embed.weight).contiguous()
+        rows, columns = embedding.shape[2:]
+        sparse, dense = self.prompt_encoder(prompts.to(self.device), (rows, columns))
+        positions = self.prompt_encoder.dense_positions()
+        positions = positions[..., corner[0] : corner[0] + rows, corner[1] : corner[1] + columns]
+        mask_logits, iou = self.mask_decoder(embedding, positions, sparse, dense, multimask)
+        return mask_logits, iou
+
+    def _check_kinds(self, prompts: PromptTensors) -> None:
         given: dict[PromptKind, Tensor | None] = {
             "point": prompts.points,
             "box": prompts.boxes,

@@ -58,6 +58,10 @@ class TinyViTEncoder(nn.Module):
         embedding: Tensor = self.neck(x)  # (B, C, G, G)
         return embedding
 
+    def last_stages(self) -> list[nn.Module]:
+        """List what works at the resolution of the embedding: the end worth training alone."""
+        return [*self.layers[2:], self.neck]
+
 
 def _block(config: TinyViTConfig, stage: int) -> nn.Module:
     if stage == 0:

@@ -45,6 +45,10 @@ class ViTEncoder(nn.Module):
         embedding: Tensor = self.neck(x.permute(0, 3, 1, 2))  # (B, C, G, G)
         return embedding
 
+    def last_stages(self) -> list[nn.Module]:
+        """List the last quarter of the blocks and the neck: the end worth training alone."""
+        return [*self.blocks[3 * len(self.blocks) // 4 :], self.neck]
+
 
 class PatchEmbed(nn.Module):
     """One linear projection per patch."""
