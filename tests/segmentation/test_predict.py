@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from napari_sam import Candidates, Prompt, Segmenter, open_image
+from napari_sam.segmentation.predict import PREPARED_TILES
 from napari_sam.errors import InputError, InputTypeError
 from napari_sam.model.config import VARIANTS
 from napari_sam.model.sam import Sam, build_sam
@@ -95,11 +96,15 @@ def test_a_tile_is_encoded_once_and_remembered(disc_model: Sam) -> None:
 
 
 def test_only_so_many_embeddings_are_kept(disc_model: Sam) -> None:
-    segmenter = Segmenter(disc_model, np.zeros((3, 64, 64), np.uint8))
+    planes = PREPARED_TILES + 3
+    segmenter = Segmenter(disc_model, np.zeros((planes, 64, 64), np.uint8))
     segmenter.store._memory_limit = 2 * 32 * 32 * 2
-    for plane in (0, 1, 2, 1, 0):
+    for plane in range(planes):
         segmenter.predict(points=[(5, 5)], plane=(plane,))
-    assert disc_model.encoded == 4  # plane 0 was forgotten for plane 2, plane 1 was not
+    segmenter.predict(points=[(5, 5)], plane=(planes - 1,))
+    assert disc_model.encoded == planes
+    segmenter.predict(points=[(5, 5)], plane=(0,))
+    assert disc_model.encoded == planes + 1
 
 
 def test_many_prompts_are_answered_in_their_order(disc_model: Sam) -> None:

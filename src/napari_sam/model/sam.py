@@ -13,6 +13,7 @@ from napari_sam.errors import InputError
 from napari_sam.model.config import VARIANTS, PromptKind, SamConfig, ViTConfig
 from napari_sam.model.mask_decoder import MaskDecoder
 from napari_sam.model.prompt_encoder import PromptEncoder, PromptTensors
+from napari_sam.model.tile_decoder import TileDecoder
 from napari_sam.model.tiny_vit import TinyViTEncoder
 from napari_sam.model.vit import ViTEncoder
 
@@ -178,7 +179,7 @@ class Sam(nn.Module):
         InputError
             When the model was not trained for such prompts, or a mask does not fit.
         """
-        self._check_kinds(prompts)
+        self.check_kinds(prompts)
         if embedding.ndim == 3:
             embedding = embedding[None]
         # One memory layout, so that an embedding that was stored gives bit-equal answers.
@@ -190,7 +191,12 @@ class Sam(nn.Module):
         mask_logits, iou = self.mask_decoder(embedding, positions, sparse, dense, multimask)
         return mask_logits, iou
 
-    def _check_kinds(self, prompts: PromptTensors) -> None:
+    def tile_decoder(self, dtype: torch.dtype = torch.float32) -> TileDecoder:
+        """Make the fast decoder for many prompts on one tile, with the weights there are now."""
+        return TileDecoder(self, dtype)
+
+    def check_kinds(self, prompts: PromptTensors) -> None:
+        """Refuse kinds of prompt that the weights were not trained for, with an InputError."""
         given: dict[PromptKind, Tensor | None] = {
             "point": prompts.points,
             "box": prompts.boxes,

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from napari_sam.images.tiles import Window
     from napari_sam.model.sam import Sam
+    from napari_sam.model.tile_decoder import DecoderTile
 
 DECODE_BATCH = {"cpu": 1, "mps": 1, "cuda": 16}
 """Prompts decoded at once on each kind of device.
@@ -44,6 +45,10 @@ Always exactly so many, the last one repeated where there are fewer: kernels may
 for another batch size, and an answer must not depend on what else was asked. On a CPU more of them
 leave its caches and gain nothing.
 """
+
+
+PREPARED_TILES = 4
+"""Tiles of which the decoder's own intermediate results are kept, 14 MB each."""
 
 
 class _Question(NamedTuple):
@@ -117,6 +122,8 @@ class Segmenter:
             self.image.plane_shape,
             store,
         )
+        self._decoder = model.tile_decoder()
+        self._tiles: dict[tuple[tuple[int, ...], Window], DecoderTile] = {}
 
     def embed(
         self,
@@ -300,14 +307,24 @@ class Segmenter:
             )
             groups[question].append((asked, seen))
         for question, group in groups.items():
-            embedding = self._embedding(question.plane, question.window)
+            tile = self._tile(question.plane, question.window)
             size = DECODE_BATCH.get(self.model.device.type, 1)
             for start in range(0, len(group), size):
                 batch = group[start : start + size]
                 seen_parts = [seen for _, seen in batch]
                 seen_parts += seen_parts[-1:] * (size - len(batch))
-                found = self._decode(question, embedding, seen_parts)[: len(batch)]
+                found = self._decode(question, tile, seen_parts)[: len(batch)]
                 yield from zip((asked for asked, _ in batch), found, strict=True)
+
+    def _tile(self, plane: tuple[int, ...], window: Window) -> DecoderTile:
+        """Prepare a window for the decoder; the last few are kept, as clicks come in groups."""
+        key = plane, window
+        if key not in self._tiles:
+            while len(self._tiles) >= PREPARED_TILES:
+                del self._tiles[next(iter(self._tiles))]
+            self._tiles[key] = self._decoder.prepare(self._embedding(plane, window))
+        self._tiles[key] = tile = self._tiles.pop(key)  # the latest is last
+        return tile
 
     def _embedding(self, plane: tuple[int, ...], window: Window) -> torch.Tensor:
         """Embedding of a window, from the store or encoded now."""
@@ -319,10 +336,10 @@ class Segmenter:
 
     @torch.inference_mode()
     def _decode(
-        self, question: _Question, embedding: torch.Tensor, prompts: list[Prompt]
+        self, question: _Question, tile: DecoderTile, prompts: list[Prompt]
     ) -> list[Candidates]:
         tensors = prompt_tensors(prompts, question.window, self.model.config.mask_size)
-        logits, iou = self.model.decode(embedding, tensors, question.multimask)
+        logits, iou = self._decoder.decode(tile, tensors, question.multimask)
         return [
             Candidates(
                 logits=one_logits,
@@ -331,9 +348,7 @@ class Segmenter:
                 plane=question.plane,
                 plane_shape=self.image.plane_shape,
             )
-            for one_logits, one_iou in zip(
-                logits.float().cpu().numpy(), iou.float().cpu().numpy(), strict=True
-            )
+            for one_logits, one_iou in zip(logits.cpu().numpy(), iou.cpu().numpy(), strict=True)
         ]
 
 

@@ -1,0 +1,329 @@
+"""The mask decoder for many prompts on one tile: the same function, arranged for speed.
+
+`MaskDecoder` repeats the tile for every prompt and projects its 4096 cells again in each
+attention. Here three things are different, and nothing else:
+
+- What depends on the tile alone (the first layer's keys, values and queries) is computed once per
+  tile, and what depends on the model alone (the projected positions) once per model.
+- Linear maps change sides. A prompt has some 7 tokens in 8 heads: 56 rows. ``q (W k)`` is
+  ``(q W) k``, so the tokens are projected and the cells are not; this also holds for values.
+- Upscaling works on rows of channels in the order of the cells. A transposed convolution whose
+  kernel is as large as its stride is a matrix product, and only the finished masks are put in the
+  order of the image.
+
+Letters in shapes: P prompts, T tokens, H heads, d channels of a head, N cells, C channels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from napari_sam.model.layers import LayerNorm2d
+from napari_sam.model.transformer import TwoWayBlock
+
+if TYPE_CHECKING:
+    from napari_sam.model.prompt_encoder import PromptTensors
+    from napari_sam.model.sam import Sam
+    from napari_sam.model.transformer import Attention
+
+__all__ = ["DecoderTile", "TileAnswers", "TileDecoder"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DecoderTile:
+    """A tile's embedding with what every prompt on it needs.
+
+    Parameters
+    ----------
+    cells : Tensor
+        The embedding as the decoder gets it without a mask prompt, (1, N, C).
+    bare : Tensor
+        The embedding alone, (1, N, C); a mask prompt adds its own map.
+    keys, values : Tensor
+        Of the first layer's attention from tokens to cells, (1, H, d, N) and (1, H, N, d).
+    queries : Tensor
+        Of its attention from cells to tokens, (1, H, d, N).
+    """
+
+    cells: Tensor
+    bare: Tensor
+    keys: Tensor
+    values: Tensor
+    queries: Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TileAnswers:
+    """What the transformer found for P prompts: scores now, masks when they are asked for.
+
+    Parameters
+    ----------
+    iou : Tensor
+        Predicted IoU of each mask with the object, (P, n).
+    filters : Tensor
+        What turns upscaled cells into mask logits, (P, n, C / 8).
+    cells : Tensor
+        The transformer's cells, (P, N, C).
+    """
+
+    iou: Tensor
+    filters: Tensor
+    cells: Tensor
+
+    def choose(self, prompts: Tensor, masks: Tensor) -> TileAnswers:
+        """Keep one mask of some prompts: both are indices of one length, K; n becomes 1."""
+        return TileAnswers(
+            self.iou[prompts, masks][:, None],
+            self.filters[prompts, masks][:, None],
+            self.cells[prompts],
+        )
+
+
+class TileDecoder:
+    """Decodes prompts on tiles with the weights that a model has now.
+
+    Parameters
+    ----------
+    sam : Sam
+        Its decoder is read once: make a new one after training it.
+    dtype : torch.dtype
+        Of the cells and the products with them; tokens, scores and softmax stay in single
+        precision.
+    """
+
+    def __init__(self, sam: Sam, dtype: torch.dtype = torch.float32) -> None:
+        self._sam, self._dtype = sam, dtype
+        decoder = sam.mask_decoder
+        self._grid = sam.config.grid_size
+        with torch.inference_mode():
+            positions = sam.prompt_encoder.dense_positions().flatten(2).transpose(1, 2)  # (1, N, C)
+            self._layers = [
+                _Layer(block, positions, dtype)
+                for block in decoder.transformer.layers
+                if isinstance(block, TwoWayBlock)
+            ]
+            final = decoder.transformer.final_attn_token_to_image
+            self._final = _FromCells(final, positions, dtype)
+            self._own = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight])
+            self._upscaling = _Upscaling(decoder.output_upscaling, dtype)
+
+    @torch.inference_mode()
+    def prepare(self, embedding: Tensor) -> DecoderTile:
+        """Compute what every prompt on a tile needs.
+
+        Parameters
+        ----------
+        embedding : Tensor
+            (C, G, G), any device and float type.
+        """
+        no_mask = self._sam.prompt_encoder.no_mask_embed.weight
+        bare = embedding.to(no_mask).flatten(1).T.contiguous()[None]  # (1, N, C)
+        cells = (bare + no_mask).to(self._dtype)
+        first = self._layers[0]
+        return DecoderTile(
+            cells=cells,
+            bare=bare.to(self._dtype),
+            keys=first.read.keys(cells),
+            values=first.read.values(cells),
+            queries=first.write.queries(cells),
+        )
+
+    @torch.inference_mode()
+    def ask(self, tile: DecoderTile, prompts: PromptTensors, multimask: bool) -> TileAnswers:
+        """Score the masks of P prompts.
+
+        Parameters
+        ----------
+        tile : DecoderTile
+            From `prepare`.
+        prompts : PromptTensors
+            In model coordinates.
+        multimask : bool
+            Three masks for an ambiguous prompt instead of one.
+
+        Raises
+        ------
+        InputError
+            When the model was not trained for such prompts, or a mask does not fit.
+        """
+        sam, decoder = self._sam, self._sam.mask_decoder
+        sam.check_kinds(prompts)
+        sparse, dense = sam.prompt_encoder(prompts.to(sam.device))
+        tokens = torch.cat([self._own.expand(len(sparse), -1, -1), sparse], dim=1)  # (P, T, C)
+        queries, cells = tokens, tile.cells
+        if prompts.masks is not None:
+            cells = tile.bare + dense.flatten(2).transpose(1, 2).to(self._dtype)
+        for index, layer in enumerate(self._layers):
+            shared = tile if index == 0 and prompts.masks is None else None
+            queries, cells = layer(queries, cells, tokens, shared)
+        queries = queries + self._final(queries + tokens, cells)
+        queries = decoder.transformer.norm_final_attn(queries)
+
+        wanted = slice(1, None) if multimask else slice(0, 1)
+        own = queries[:, 1 : len(self._own)][:, wanted]  # (P, n, C)
+        heads = list(decoder.output_hypernetworks_mlps)[wanted]
+        filters = torch.stack([mlp(own[:, i]) for i, mlp in enumerate(heads)], dim=1)
+        iou = decoder.iou_prediction_head(queries[:, 0])[:, wanted]
+        return TileAnswers(iou, filters, cells)
+
+    @torch.inference_mode()
+    def masks(self, answers: TileAnswers) -> Tensor:
+        """Draw the masks of answers: logits (P, n, 4 * G, 4 * G), float32."""
+        count, n, _ = answers.filters.shape
+        grid = self._grid
+        fine = self._upscaling(answers.cells)  # (P, 16 * N, C / 8)
+        x = (fine @ answers.filters.to(fine).mT).float()
+        x = x.view(count, grid, grid, 2, 2, 2, 2, n)  # cell y x, then y x twice as fine, twice
+        return x.permute(0, 7, 1, 3, 5, 2, 4, 6).reshape(count, n, 4 * grid, 4 * grid)
+
+    def decode(
+        self, tile: DecoderTile, prompts: PromptTensors, multimask: bool
+    ) -> tuple[Tensor, Tensor]:
+        """Predict the masks of P prompts: mask logits (P, n, M, M) and predicted IoU (P, n)."""
+        answers = self.ask(tile, prompts, multimask)
+        return self.masks(answers), answers.iou
+
+
+class _Layer:
+    """One layer of the two-way transformer."""
+
+    def __init__(self, block: TwoWayBlock, positions: Tensor, dtype: torch.dtype) -> None:
+        self._block = block
+        self.read = _FromCells(block.cross_attn_token_to_image, positions, dtype)
+        self.write = _IntoCells(block.cross_attn_image_to_token, positions, dtype)
+        self._weight, self._bias = block.norm4.weight.to(dtype), block.norm4.bias.to(dtype)
+
+    def __call__(
+        self, queries: Tensor, cells: Tensor, tokens: Tensor, shared: DecoderTile | None
+    ) -> tuple[Tensor, Tensor]:
+        """Update queries (P, T, C) and cells (P, N, C)."""
+        block = self._block
+        if block.first:
+            queries = block.norm1(block.self_attn(queries, queries, queries))
+        else:
+            q = queries + tokens
+            queries = block.norm1(queries + block.self_attn(q, q, queries))
+        queries = block.norm2(queries + self.read(queries + tokens, cells, shared))
+        queries = block.norm3(queries + block.mlp(queries))
+        cells = self.write(cells, queries + tokens, queries, shared)
+        norm = block.norm4
+        return queries, F.layer_norm(
+            cells, norm.normalized_shape, self._weight, self._bias, norm.eps
+        )
+
+
+class _FromCells:
+    """Attention of tokens to cells that leaves the cells as they are."""
+
+    def __init__(self, attention: Attention, positions: Tensor, dtype: torch.dtype) -> None:
+        self._attention, self._heads, self._dtype = attention, attention.heads, dtype
+        self._k = _by_head(attention.k_proj, self._heads)
+        self._v = _by_head(attention.v_proj, self._heads)
+        # The bias of the keys is the same for all cells, which softmax does not see.
+        projected = _split(positions @ attention.k_proj.weight.T, self._heads)
+        self._positions = projected.mT.contiguous()  # (1, H, d, N)
+
+    def keys(self, cells: Tensor) -> Tensor:
+        """Project cells once, for many prompts, (1, H, d, N)."""
+        projected = cells.float() @ self._attention.k_proj.weight.T
+        return _split(projected, self._heads).mT + self._positions
+
+    def values(self, cells: Tensor) -> Tensor:
+        """Project cells once, for many prompts, (1, H, N, d)."""
+        return _split(self._attention.v_proj(cells.float()), self._heads).contiguous()
+
+    def __call__(self, queries: Tensor, cells: Tensor, shared: DecoderTile | None = None) -> Tensor:
+        """Let queries (P, T, C) read from cells (P, N, C)."""
+        q = _split(self._attention.q_proj(queries), self._heads)  # (P, H, T, d)
+        q = q * q.shape[-1] ** -0.5
+        if shared is not None:
+            read = (q @ shared.keys).softmax(-1) @ shared.values  # (P, H, T, d)
+        else:
+            rows = (q @ self._k).flatten(1, 2).to(self._dtype)  # (P, H * T, C)
+            scores = (rows @ cells.mT).float().unflatten(1, q.shape[1:3])  # (P, H, T, N)
+            weights = scores.add_(q @ self._positions).softmax(-1)
+            rows = weights.flatten(1, 2).to(self._dtype) @ cells  # (P, H * T, C)
+            read = rows.float().unflatten(1, q.shape[1:3]) @ self._v.mT
+            read = read + self._attention.v_proj.bias.view(self._heads, 1, -1)
+        out: Tensor = self._attention.out_proj(read.transpose(1, 2).flatten(2))
+        return out
+
+
+class _IntoCells:
+    """Attention of cells to tokens, added to the cells."""
+
+    def __init__(self, attention: Attention, positions: Tensor, dtype: torch.dtype) -> None:
+        self._attention, self._heads, self._dtype = attention, attention.heads, dtype
+        self._q = _by_head(attention.q_proj, self._heads)
+        self._out = attention.out_proj.weight.T.reshape(
+            self._heads, -1, attention.out_proj.out_features
+        )  # (H, d, C)
+        self._bias = attention.out_proj.bias.to(dtype)
+        projected = _split(attention.q_proj(positions), self._heads)
+        self._positions = projected.mT.contiguous()  # (1, H, d, N)
+
+    def queries(self, cells: Tensor) -> Tensor:
+        """Project cells once, for many prompts, (1, H, d, N)."""
+        projected = cells.float() @ self._attention.q_proj.weight.T
+        return _split(projected, self._heads).mT + self._positions
+
+    def __call__(
+        self, cells: Tensor, keys: Tensor, values: Tensor, shared: DecoderTile | None = None
+    ) -> Tensor:
+        """Let cells (P, N, C) read from tokens (P, T, C), and add what they find."""
+        k = _split(self._attention.k_proj(keys), self._heads)  # (P, H, T, d)
+        k = k * k.shape[-1] ** -0.5
+        v = _split(self._attention.v_proj(values), self._heads)
+        if shared is not None:
+            scores = k @ shared.queries  # (P, H, T, N)
+        else:
+            rows = (k @ self._q).flatten(1, 2).to(self._dtype)  # (P, H * T, C)
+            scores = (rows @ cells.mT).float().unflatten(1, k.shape[1:3])
+            scores = scores.add_(k @ self._positions)
+        weights = scores.softmax(2).flatten(1, 2).to(self._dtype)  # (P, H * T, N)
+        found = (v @ self._out).flatten(1, 2).to(self._dtype)  # (P, H * T, C)
+        cells = (cells + self._bias).expand(len(found), -1, -1)
+        return torch.baddbmm(cells, weights.mT, found)
+
+
+class _Upscaling:
+    """The two transposed convolutions as products of rows, four pixels from one at a time."""
+
+    def __init__(self, upscaling: nn.Sequential, dtype: torch.dtype) -> None:
+        first, norm, _, second, _ = upscaling
+        if not isinstance(norm, LayerNorm2d):
+            raise TypeError(f"expected a norm over channels, found {norm}")
+        self._first, self._second = _as_linear(first, dtype), _as_linear(second, dtype)
+        self._weight, self._bias, self._eps = norm.weight.to(dtype), norm.bias.to(dtype), norm.eps
+
+    def __call__(self, cells: Tensor) -> Tensor:
+        """Upscale cells (P, N, C) to (P, 16 * N, C / 8), the pixels of one cell together."""
+        count = len(cells)
+        x = F.linear(cells, *self._first)
+        x = x.view(count, -1, x.shape[-1] // 4)  # (P, 4 * N, C / 4)
+        x = F.gelu(F.layer_norm(x, x.shape[-1:], self._weight, self._bias, self._eps))
+        x = F.gelu(F.linear(x, *self._second))
+        return x.view(count, -1, x.shape[-1] // 4)
+
+
+def _by_head(linear: nn.Linear, heads: int) -> Tensor:
+    """Weights of a projection, head by head, (H, d, C)."""
+    return linear.weight.view(heads, -1, linear.in_features)
+
+
+def _split(x: Tensor, heads: int) -> Tensor:
+    """Split channels (P, N, C) among heads, (P, H, N, d)."""
+    return x.view(*x.shape[:2], heads, -1).transpose(1, 2)
+
+
+def _as_linear(convolution: nn.Module, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Turn a transposed convolution, kernel and stride 2, into a linear map to its four pixels."""
+    if not isinstance(convolution, nn.ConvTranspose2d) or convolution.bias is None:
+        raise TypeError(f"expected a transposed convolution with bias, found {convolution}")
+    weight = convolution.weight.permute(2, 3, 1, 0)  # (2, 2, outputs, inputs)
+    return weight.flatten(0, 2).contiguous().to(dtype), convolution.bias.repeat(4).to(dtype)
