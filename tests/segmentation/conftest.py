@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 import torch
@@ -29,6 +29,59 @@ class KnownModel(Sam):
         self.encoded += 1
         pixels = images * self.config.pixel_std[0] + self.config.pixel_mean[0]
         return F.interpolate(pixels[:, :1], (self.config.mask_size,) * 2, mode="area")
+
+    def tile_encoder(self) -> Any:
+        """Encode by rule too."""
+        return KnownEncoder(self)
+
+    def tile_decoder(self) -> Any:
+        """Decode by rule too."""
+        return KnownDecoder(self)
+
+
+class KnownEncoder:
+    """Stands in for `TileEncoder`."""
+
+    def __init__(self, model: KnownModel, batch: int = 1) -> None:
+        self._model, self.batch = model, batch
+
+    def __call__(self, images: Tensor) -> Tensor:
+        return self._model.encode(images)
+
+
+class KnownTile(NamedTuple):
+    """Stands in for `DecoderTile`."""
+
+    embedding: Tensor
+    bare: Tensor
+
+
+class KnownDecoder:
+    """Stands in for `TileDecoder`."""
+
+    def __init__(self, model: KnownModel) -> None:
+        self._model = model
+
+    def prepare(self, embedding: Tensor) -> KnownTile:
+        return KnownTile(embedding, embedding.flatten(1).T[None])
+
+    def ask(self, tile: KnownTile, prompts: PromptTensors, multimask: bool) -> KnownAnswers:
+        return KnownAnswers(*self.decode(tile, prompts, multimask))
+
+    def masks(self, answers: KnownAnswers) -> Tensor:
+        return answers.logits
+
+    def decode(
+        self, tile: KnownTile, prompts: PromptTensors, multimask: bool
+    ) -> tuple[Tensor, Tensor]:
+        return self._model.decode(tile.embedding, prompts, multimask)
+
+
+class KnownAnswers(NamedTuple):
+    """Stands in for `TileAnswers`."""
+
+    logits: Tensor
+    iou: Tensor
 
 
 class BrightnessModel(KnownModel):

@@ -13,8 +13,6 @@ import pytest
 from napari_sam import Segmenter
 from napari_sam.errors import InputError, StoreError
 from napari_sam.model.sam import Sam, build_sam
-from napari_sam.segmentation import encoding
-from napari_sam.segmentation.encoding import encode
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -120,19 +118,6 @@ def test_embeddings_are_the_same_in_any_order(
         segmenter.predict(points=[point], sampling=1)
     list(segmenter.embed(sampling=1, focus=lambda: (250.0, 0.0)))
     assert chunks(tmp_path / "store") == undisturbed
-
-
-def test_batches_are_filled_up_to_one_shape(model: Sam, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(encoding.BATCH, "cpu", 3)
-    shapes = []
-    original = model.encode
-    monkeypatch.setattr(model, "encode", lambda x: shapes.append(tuple(x.shape)) or original(x))
-    images = [np.full((3, 128, 100), v, np.uint8) for v in (10, 200)]
-    both = encode(model, images)
-    alone = [encode(model, [image])[0] for image in images]
-    assert shapes == [(3, 3, 128, 128)] * 3
-    for one, other in zip(both, alone, strict=True):
-        np.testing.assert_array_equal(one, other)
 
 
 def test_what_goes_wrong_while_reading_is_raised(model: Sam) -> None:

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 
 from napari_sam import Candidates, Prompt, Segmenter, open_image
-from napari_sam.segmentation.predict import PREPARED_TILES
 from napari_sam.errors import InputError, InputTypeError
 from napari_sam.model.config import VARIANTS
 from napari_sam.model.sam import Sam, build_sam
-from napari_sam.segmentation.predict import DECODE_BATCH
+from napari_sam.segmentation.predict import DECODE_BATCH, PREPARED_TILES
 
 SHAPE = (150, 230)
 

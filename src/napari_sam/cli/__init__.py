@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import click
 
-from napari_sam.cli import demo, embed, info, models, predict
+from napari_sam.cli import demo, embed, evaluate, info, models, predict, segment, train
 from napari_sam.cli.program import Program, print_version
 
 __all__ = ["main"]
@@ -38,5 +38,14 @@ def main() -> None:
     """
 
 
-for command in (demo.demo, embed.embed, predict.predict, models.models, info.info):
+for command in (
+    demo.demo,
+    embed.embed,
+    predict.predict,
+    segment.segment,
+    train.train,
+    evaluate.evaluate,
+    models.models,
+    info.info,
+):
     main.add_command(command)

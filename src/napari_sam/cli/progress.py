@@ -48,9 +48,21 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         self._bar.close()
 
-    def show(self, done: int) -> None:
-        """Show how many are done by now."""
+    def show(self, done: int, total: int | None = None, note: str = "") -> None:
+        """Show how many are done by now.
+
+        Parameters
+        ----------
+        done : int
+        total : int, optional
+            How many there are, where it turns out that there are more.
+        note : str
+            What else there is to say.
+        """
+        if total is not None:
+            self._total = self._bar.total = total
         if not self._bar.disable:
+            self._bar.set_postfix_str(note, refresh=False)
             self._bar.update(done - self._bar.n)
             return
         now = time.monotonic()
@@ -58,7 +70,5 @@ class Progress:
             self._said = now
             rate = (done - self._first) / (now - self._start)
             left = self._bar.format_interval((self._total - done) / rate)
-            click.echo(
-                f"{done:,} of {self._total:,} {self._unit}, {rate:.3g} per second, {left} left",
-                err=True,
-            )
+            line = f"{done:,} of {self._total:,} {self._unit}, {rate:.3g} per second, {left} left"
+            click.echo(f"{line}; {note}" if note else line, err=True)

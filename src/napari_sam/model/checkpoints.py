@@ -24,6 +24,9 @@ __all__ = ["DEFAULT_MODEL", "REGISTRY", "Checkpoint", "find_checkpoint", "load_m
 
 FOLDERS_VARIABLE = "NAPARI_SAM_CHECKPOINTS"
 
+SHIPPED = Path(__file__).parents[1] / "weights"
+"""Weights that come with this package."""
+
 
 def load_model(
     model: str | Path = DEFAULT_MODEL,
@@ -74,9 +77,9 @@ def load_model(
 def find_checkpoint(name: str) -> Path | None:
     """Look for the weights of a registered model on this machine; nothing is downloaded.
 
-    The order is: the folders named in `NAPARI_SAM_CHECKPOINTS` (there by file name, then by
-    content), the Python package that carries the weights, the cache. Whether a file of the right
-    name has the right content is checked when it is loaded.
+    The order is: what came with this package, the folders named in `NAPARI_SAM_CHECKPOINTS`
+    (there by file name, then by content), the Python package that carries the weights, the cache.
+    Whether a file of the right name has the right content is checked when it is loaded.
 
     Returns
     -------
@@ -95,6 +98,7 @@ def find_checkpoint(name: str) -> Path | None:
 
 
 def _places(checkpoint: Checkpoint) -> Iterator[Path | None]:
+    yield _existing(SHIPPED / checkpoint.file_name)
     for entry in filter(None, os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep)):
         folder = Path(entry).expanduser()
         yield _existing(folder / checkpoint.file_name) or _same_content(folder, checkpoint)

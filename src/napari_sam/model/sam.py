@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
@@ -12,10 +12,15 @@ from torch import Tensor, nn
 from napari_sam.errors import InputError
 from napari_sam.model.config import VARIANTS, PromptKind, SamConfig, ViTConfig
 from napari_sam.model.mask_decoder import MaskDecoder
+from napari_sam.model.precision import Precision, resolve_precision
 from napari_sam.model.prompt_encoder import PromptEncoder, PromptTensors
 from napari_sam.model.tile_decoder import TileDecoder
+from napari_sam.model.tile_encoder import TileEncoder
 from napari_sam.model.tiny_vit import TinyViTEncoder
 from napari_sam.model.vit import ViTEncoder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["Sam", "build_sam"]
 
@@ -39,13 +44,17 @@ class Sam(nn.Module):
         As given.
     name : str
         What the weights are called; the variant's name until a checkpoint is loaded.
+    precision : {"auto", "float32", "bfloat16"}
+        Of `tile_encoder` and `tile_decoder`, which is to say of all inference.
     """
 
     def __init__(self, config: SamConfig) -> None:
         super().__init__()
         self.config = config
         self.name = config.variant
+        self.precision: Precision = "auto"
         self._sha256: str | None = None
+        self._tile_encoder: tuple[tuple[object, ...], TileEncoder] | None = None
         self.image_encoder: ViTEncoder | TinyViTEncoder = (
             ViTEncoder(config.encoder)
             if isinstance(config.encoder, ViTConfig)
@@ -191,9 +200,20 @@ class Sam(nn.Module):
         mask_logits, iou = self.mask_decoder(embedding, positions, sparse, dense, multimask)
         return mask_logits, iou
 
-    def tile_decoder(self, dtype: torch.dtype = torch.float32) -> TileDecoder:
-        """Make the fast decoder for many prompts on one tile, with the weights there are now."""
-        return TileDecoder(self, dtype)
+    def tile_encoder(self) -> TileEncoder:
+        """Give the fast encoder, with the weights, on the device and in the precision of now.
+
+        It is made when something of that has changed, and otherwise kept.
+        """
+        dtype = resolve_precision(self.precision, self.device)
+        now = (dtype, self.device, *_versions(self.image_encoder))
+        if self._tile_encoder is None or self._tile_encoder[0] != now:
+            self._tile_encoder = now, TileEncoder(self, dtype)
+        return self._tile_encoder[1]
+
+    def tile_decoder(self) -> TileDecoder:
+        """Make the fast decoder for many prompts on one tile, likewise."""
+        return TileDecoder(self, resolve_precision(self.precision, self.device))
 
     def check_kinds(self, prompts: PromptTensors) -> None:
         """Refuse kinds of prompt that the weights were not trained for, with an InputError."""
@@ -240,6 +260,12 @@ def build_sam(config: SamConfig | str, seed: int | None = None) -> Sam:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         return Sam(config).eval()
+
+
+def _versions(module: nn.Module) -> Iterator[tuple[int, int]]:
+    """Tell weights apart from themselves before they were replaced or changed in place."""
+    for tensor in (*module.parameters(), *module.buffers()):
+        yield tensor.data_ptr(), tensor._version
 
 
 def _hash_state(state: dict[str, Tensor]) -> str:

@@ -12,25 +12,20 @@ if TYPE_CHECKING:
 
     from napari_sam.model.sam import Sam
 
-BATCH = {"cpu": 1, "mps": 1, "cuda": 8}
-"""Windows encoded at once on each kind of device.
-
-A CPU gains nothing from more. On a GPU 8 of ViT-H take about 12 GB.
-"""
-
 
 def batch_size(model: Sam) -> int:
     """Windows that `encode` handles at once on the model's device."""
-    return BATCH.get(model.device.type, 1)
+    return model.tile_encoder().batch
 
 
 @torch.inference_mode()
 def encode(model: Sam, images: list[npt.NDArray[np.uint8]]) -> list[npt.NDArray[np.float16]]:
-    """Encode up to `batch_size` windows.
+    """Encode windows.
 
-    The batch is filled up with the last image, because kernels may round differently for another
-    batch size: an embedding must not depend on how many were asked for. It is kept in half
-    precision, in memory as on disk, for the same reason.
+    They are encoded in batches of one shape, the last one filled up with its last image, because
+    kernels may round differently for another batch size: an embedding must not depend on how many
+    were asked for. It is kept in half precision, in memory as on disk, for the same reason. Where
+    memory runs out, this batch and all later ones are smaller.
 
     Parameters
     ----------
@@ -41,12 +36,26 @@ def encode(model: Sam, images: list[npt.NDArray[np.uint8]]) -> list[npt.NDArray[
     -------
     list of ndarray of float16, shape (C, G, G)
     """
-    pixels = []
-    for image in images:
-        tensor = torch.from_numpy(image)[None]
-        if model.device.type == "cuda":
-            tensor = tensor.pin_memory().to(model.device, non_blocking=True)
-        pixels.append(model.preprocess(tensor))
-    pixels += pixels[-1:] * (batch_size(model) - len(pixels))
-    embeddings = model.encode(torch.cat(pixels))[: len(images)]
-    return list(embeddings.half().cpu().numpy())
+    encoder = model.tile_encoder()
+    embeddings: list[npt.NDArray[np.float16]] = []
+    while len(embeddings) < len(images):
+        size = encoder.batch
+        batch = images[len(embeddings) : len(embeddings) + size]
+        pixels = [_pixels(model, image) for image in batch]
+        pixels += pixels[-1:] * (size - len(batch))
+        try:
+            encoded = encoder(torch.cat(pixels))
+        except torch.OutOfMemoryError:
+            if size == 1:
+                raise
+            encoder.batch = size // 2
+            continue
+        embeddings.extend(encoded[: len(batch)].half().cpu().numpy())
+    return embeddings
+
+
+def _pixels(model: Sam, image: npt.NDArray[np.uint8]) -> torch.Tensor:
+    tensor = torch.from_numpy(image)[None]
+    if model.device.type == "cuda":
+        tensor = tensor.pin_memory().to(model.device, non_blocking=True)
+    return model.preprocess(tensor)

@@ -15,6 +15,7 @@ from napari_sam.images.source import ImageSource, open_image
 from napari_sam.images.store import EmbeddingStore
 from napari_sam.images.store_format import StoreIdentity
 from napari_sam.images.tiles import TileGrid
+from napari_sam.segmentation import automatic
 from napari_sam.segmentation.candidates import Candidates
 from napari_sam.segmentation.embed import EmbedProgress, embed
 from napari_sam.segmentation.encoding import encode
@@ -254,6 +255,9 @@ class Segmenter:
                     again.append(asked)
             pending = again
         return [answer for answer in answers if answer is not None]
+
+    segment = automatic.segment
+    segment_progress = automatic.segment_progress
 
     def is_ready(self, prompt: Prompt, sampling: Sampling | None = None) -> bool:
         """Whether the tile that answers a prompt is at hand, so that it need not be encoded."""

@@ -12,7 +12,7 @@ from napari_sam.errors import InputError
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["MIN_AREA", "AnnotatedImage", "Objects"]
+__all__ = ["MIN_AREA", "AnnotatedImage", "Objects", "has_objects"]
 
 MIN_AREA = 12
 """Objects below this many pixels are not trained on: their outline is mostly noise."""
@@ -80,7 +80,7 @@ class AnnotatedImage:
                 f"{self.name}: labels of type {self.labels.dtype} cannot be ids; expected whole "
                 "numbers, 0 for background"
             )
-        if not len(self.objects().ids):
+        if not has_objects(self.labels):
             raise InputError(
                 f"{self.name}: its label image has no object of {MIN_AREA} pixels or more; leave "
                 "the image out or label something in it"
@@ -103,3 +103,9 @@ class AnnotatedImage:
             centres=(low[keep] + high[keep]) / 2,
             diameters=2 * np.sqrt(areas[keep] / np.pi),
         )
+
+
+def has_objects(labels: npt.NDArray[np.generic]) -> bool:
+    """Whether a label image has an object that is large enough to learn from."""
+    ids, areas = np.unique(labels, return_counts=True)
+    return bool(((ids != 0) & (areas >= MIN_AREA)).any())

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["vary_intensity"]
 
 
-def vary_intensity(pixels: Tensor, rng: np.random.Generator) -> Tensor:
+def vary_intensity(pixels: Tensor, rng: np.random.Generator, variety: float = 1.0) -> Tensor:
     """Change what a microscope, a camera and a choice of limits change.
 
     Each with its own chance: inversion (dark or bright objects), gamma, other limits, the colour
@@ -26,6 +26,8 @@ def vary_intensity(pixels: Tensor, rng: np.random.Generator) -> Tensor:
         RGB 0..255, (3, h, w).
     rng : numpy Generator
         All chance comes from it.
+    variety : float
+        Share of the usual chances, 0..1.
 
     Returns
     -------
@@ -33,21 +35,21 @@ def vary_intensity(pixels: Tensor, rng: np.random.Generator) -> Tensor:
         RGB 0..255, (3, h, w).
     """
     x = pixels / 255
-    if rng.random() < 0.15:
+    if rng.random() < 0.15 * variety:
         x = 1 - x
-    if rng.random() < 0.15:
+    if rng.random() < 0.15 * variety:
         x = x.mean(0, keepdim=True).expand(3, -1, -1)
-    if rng.random() < 0.5:
+    if rng.random() < 0.5 * variety:
         x = x.clamp(0, 1) ** float(2 ** rng.uniform(-1, 1))
-    if rng.random() < 0.5:  # limits too narrow or too wide
+    if rng.random() < 0.5 * variety:  # limits too narrow or too wide
         low, high = rng.uniform(-0.25, 0.15), rng.uniform(0.7, 1.4)
         x = (x - low) / (high - low)
-    if rng.random() < 0.25:
+    if rng.random() < 0.25 * variety:
         gains = torch.from_numpy(rng.uniform(0.4, 1.1, (3, 1, 1)).astype("float32"))
         x = x * gains
-    if rng.random() < 0.25:
+    if rng.random() < 0.25 * variety:
         x = _blur(x, float(rng.uniform(0.5, 3.0)))
-    if rng.random() < 0.35:
+    if rng.random() < 0.35 * variety:
         x = x + _noise(x, float(2 ** rng.uniform(-6.5, -3)), bool(rng.random() < 0.5), rng)
     return x.clamp(0, 1) * 255
 

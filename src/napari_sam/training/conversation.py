@@ -81,10 +81,8 @@ def converse(
         labels = torch.ones(count, 1, dtype=torch.long, device=targets.device)
 
     rounds = 1 + corrections + ROUNDS_WITHOUT_POINT
-    without_point = {rounds - 1}
-    if corrections:
-        draw = torch.randint(1, rounds - 1, (1,), generator=generator, device=targets.device)
-        without_point.add(int(draw))
+    draw = torch.randint(1, rounds - 1, (1,), generator=generator, device=targets.device)
+    without_point = {int(draw), rounds - 1}
     single = float(torch.rand(1, generator=generator, device=targets.device)) < SINGLE_MASK
     previous = None
     for index in range(rounds):

@@ -101,6 +101,7 @@ def plan_crop(
     side: int,
     free_cells: int,
     rng: np.random.Generator,
+    variety: float = 1.0,
 ) -> CropPlan:
     """Choose an object, how large it should look, and a crop that shows it.
 
@@ -119,13 +120,15 @@ def plan_crop(
         How many cells the crop may be moved by in the tile.
     rng : numpy Generator
         All chance comes from it.
+    variety : float
+        Share of the usual range of scales and of the usual chance of a free turn, 0..1.
     """
     octaves = np.floor(np.log2(objects.diameters))
     pick = int(rng.choice(np.flatnonzero(octaves == rng.choice(np.unique(octaves)))))
     diameter = float(objects.diameters[pick])
-    wanted = TYPICAL_DIAMETER * 2 ** rng.triangular(-OCTAVES, 0, OCTAVES)
+    wanted = TYPICAL_DIAMETER * 2 ** rng.triangular(-OCTAVES * variety, 0, OCTAVES * variety)
     scale = min(wanted / diameter, 0.75 * side / diameter, MAX_SCALE)
-    stretch = 2 ** rng.uniform(-0.25, 0.25)
+    stretch = 2 ** rng.uniform(-0.25 * variety, 0.25 * variety)
     half = side / scale / 2
     centre = []
     for length, at in zip(shape, objects.centres[pick], strict=True):
@@ -133,7 +136,11 @@ def plan_crop(
         low, high = half - 0.5, length - half - 0.5
         centre.append(float(min(max(moved, low), high) if low <= high else rng.uniform(high, low)))
     quarter = math.pi / 2 * int(rng.integers(4))
-    turned = quarter + (rng.uniform(-math.pi / 4, math.pi / 4) if rng.random() < 0.4 else 0.0)
+    is_free = rng.random() < 0.4 * variety
+    turned = quarter + (rng.uniform(-math.pi / 4, math.pi / 4) if is_free else 0.0)
+    off = math.hypot(*(objects.centres[pick] - centre))
+    if off > 0.9 * half:  # in a corner: a turn could leave the object outside the crop
+        turned, stretch = quarter, 1.0
     return CropPlan(
         side=side,
         centre=(centre[0], centre[1]),

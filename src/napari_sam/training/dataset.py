@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import csv
 import itertools
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_sam.errors import InputError
-from napari_sam.training.annotated import AnnotatedImage
+from napari_sam.training.annotated import MIN_AREA, AnnotatedImage, has_objects
+from napari_sam.training.packed import read_packed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     import numpy.typing as npt
 
-__all__ = ["pack_dataset", "read_dataset"]
+__all__ = ["read_dataset"]
 
 MANIFEST = "manifest.csv"
 SILVER = "silver"
@@ -42,8 +42,7 @@ def read_dataset(path: str | Path) -> Iterator[AnnotatedImage]:
     Yields
     ------
     AnnotatedImage
-        Each plane of a stack is one; planes without objects are passed over unless it is the
-        only one.
+        Each plane of a stack is one; planes without objects are passed over.
 
     Raises
     ------
@@ -52,15 +51,11 @@ def read_dataset(path: str | Path) -> Iterator[AnnotatedImage]:
     """
     path = Path(path).expanduser()
     if path.is_file():
-        yield from _read_pack(path)
+        yield from read_packed(path)
     elif (path / MANIFEST).is_file():
         yield from _read_manifest(path)
     elif (path / "images").is_dir() and (path / "labels").is_dir():
-        files = sorted(f for f in (path / "images").iterdir() if f.suffix.lower() in SUFFIXES)
-        if not files:
-            raise InputError(f"{path / 'images'} holds no TIFF, PNG or numpy file")
-        for file in files:
-            yield from _read_pair(file, path / "labels", path.resolve().name, None)
+        yield from _read_folder(path)
     else:
         raise InputError(
             f"{path} is no data set: expected a folder with images/ and labels/, or with a "
@@ -68,52 +63,48 @@ def read_dataset(path: str | Path) -> Iterator[AnnotatedImage]:
         )
 
 
-def pack_dataset(images: Sequence[AnnotatedImage], path: str | Path) -> None:
-    """Write annotated images to one compressed file that numpy alone can read."""
-    arrays: dict[str, npt.NDArray[np.generic]] = {
-        "names": np.array([image.name for image in images]),
-        "sources": np.array([image.source for image in images]),
-    }
-    for index, image in enumerate(images):
-        grey = (image.pixels == image.pixels[..., :1]).all()
-        arrays[f"pixels_{index}"] = image.pixels[..., 0] if grey else image.pixels
-        small = image.labels.min() >= 0 and image.labels.max() < 2**16
-        arrays[f"labels_{index}"] = image.labels.astype(np.uint16) if small else image.labels
-    np.savez_compressed(Path(path), allow_pickle=False, **arrays)
-
-
-def _read_pack(path: Path) -> Iterator[AnnotatedImage]:
-    try:
-        with np.load(path, allow_pickle=False) as pack:
-            names, sources = pack["names"].tolist(), pack["sources"].tolist()
-            for index, (name, source) in enumerate(zip(names, sources, strict=True)):
-                pixels, labels = pack[f"pixels_{index}"], pack[f"labels_{index}"]
-                if pixels.ndim == 2:
-                    pixels = np.repeat(pixels[..., None], 3, axis=2)
-                yield AnnotatedImage(name, source, pixels, labels.astype(np.int32))
-    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(
-            f"{path} is not a packed data set, or a damaged one ({error}); pack it again"
-        ) from error
+def _read_folder(folder: Path) -> Iterator[AnnotatedImage]:
+    files = sorted(
+        file
+        for file in (folder / "images").iterdir()
+        if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
+    )
+    if not files:
+        raise InputError(f"{folder / 'images'} holds no TIFF, PNG or numpy file; put images there")
+    for file in files:
+        yield from _read_pair(file, folder / "labels", folder.resolve().name, None)
 
 
 def _read_manifest(folder: Path) -> Iterator[AnnotatedImage]:
-    with (folder / MANIFEST).open(newline="", encoding="utf-8") as file:
-        table = csv.DictReader(file)
-        if not {"source", "name"} <= set(table.fieldnames or ()):
-            raise InputError(
-                f"{folder / MANIFEST} has the columns {', '.join(table.fieldnames or ())}; "
-                "expected source and name among them"
-            )
-        rows = list(table)
-    for row in rows:
-        if SILVER in (row.get("gt") or "").lower():
-            continue
+    file = folder / MANIFEST
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as opened:
+            table = csv.DictReader(opened)
+            columns, rows = table.fieldnames or (), list(table)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(
+            f"{file} is not a table of comma-separated values in UTF-8 ({error}); save it as one"
+        ) from error
+    if not {"source", "name"} <= set(columns):
+        raise InputError(
+            f"{file} has the columns {', '.join(columns) or '(none)'}; expected source and name "
+            "among them"
+        )
+    if incomplete := [row for row in rows if not (row["source"] and row["name"])]:
+        raise InputError(
+            f"{file}: {len(incomplete)} of {len(rows)} lines lack a source or a name, the first "
+            f"is {','.join(str(value or '') for value in incomplete[0].values())!r}; complete them"
+        )
+    used = [row for row in rows if SILVER not in (row.get("gt") or "").lower()]
+    if not used:
+        raise InputError(
+            f"{file} lists {len(rows)} images and the labels of none were made by people (gt is "
+            "silver where a program made them); list at least one"
+        )
+    for row in used:
         place = folder / row["source"]
-        file_ = _with_suffix(place / "images", row["name"])
-        yield from _read_pair(file_, place / "labels", row["source"], row.get("axes") or None)
+        image = _find(place / "images", row["name"])
+        yield from _read_pair(image, place / "labels", row["source"], row.get("axes") or None)
 
 
 def _read_pair(
@@ -123,7 +114,7 @@ def _read_pair(
     from napari_sam.images.source import open_image
     from napari_sam.images.tiles import Window
 
-    label_file = _with_suffix(labels, image.stem)
+    label_file = _find(labels, image.stem)
     opened = open_image(image, axes=axes)
     ids = _read_labels(label_file)
     expected = (*opened.planes, *opened.plane_shape)
@@ -132,33 +123,46 @@ def _read_pair(
             f"{label_file} has shape {ids.shape} but {image} has {expected}; give the label image "
             "that belongs to it"
         )
+    planes = [p for p in itertools.product(*map(range, opened.planes)) if has_objects(ids[p])]
+    if not planes:
+        raise InputError(
+            f"{label_file} has no object of {MIN_AREA} pixels or more; leave the image out or "
+            "label something in it"
+        )
     window = Window(origin=(0.0, 0.0), sampling=(1.0, 1.0), size=max(opened.plane_shape))
-    planes = list(itertools.product(*map(range, opened.planes)))
     for plane in planes:
-        if len(planes) > 1 and not ids[plane].any():
-            continue
         pixels = np.ascontiguousarray(opened.render(window, plane).transpose(1, 2, 0))
         name = f"{image} {plane}" if plane else str(image)
-        yield AnnotatedImage(name, source, pixels, ids[plane].astype(np.int32))
+        yield AnnotatedImage(name, source, pixels, _as_int32(ids[plane]))
 
 
 def _read_labels(path: Path) -> npt.NDArray[np.generic]:
     from napari_sam.images.readers import read_path
 
-    levels = read_path(path).levels
-    labels = np.asarray(levels[0])
+    labels = np.asarray(read_path(path).levels[0])
     if labels.dtype.kind not in "iub":
         raise InputError(
-            f"{path} holds {labels.dtype} of shape {labels.shape}; a label image holds one whole "
-            "number per pixel, 0 for background"
+            f"{path} holds {labels.dtype} of shape {labels.shape}; expected one whole number per "
+            "pixel, 0 for background: save it with an integer type"
         )
     return labels
 
 
-def _with_suffix(folder: Path, name: str) -> Path:
+def _as_int32(ids: npt.NDArray[np.generic]) -> npt.NDArray[np.int32]:
+    """Renumber the objects where their ids are too large."""
+    if ids.max() <= np.iinfo(np.int32).max:
+        return ids.astype(np.int32)
+    values = np.unique(ids[ids != 0])
+    return np.where(ids == 0, 0, np.searchsorted(values, ids) + 1).astype(np.int32)
+
+
+def _find(folder: Path, name: str) -> Path:
     """Find a file by its name without suffix."""
     for suffix in SUFFIXES:
         for written in (suffix, suffix.upper()):
             if (path := folder / f"{name}{written}").is_file():
                 return path
-    raise InputError(f"there is no file {folder / name} with one of {', '.join(SUFFIXES)}")
+    raise InputError(
+        f"there is no file {folder / name} with one of the suffixes {', '.join(SUFFIXES)}; add "
+        "it, or leave the image out"
+    )

@@ -45,8 +45,12 @@ class Recipe:
         Sides of the crops in cells; one is drawn for each step. Empty: those that suit the encoder.
     crop_chances : tuple of float
         How often each of them is drawn. Empty: smaller ones more often, as they cost less.
+    variety : float
+        How much crops differ from the images as they are: share of the usual range of scales and
+        of the usual chances of turns, intensities, colours, blur and noise, more than 0 to 1.
     views : int
-        With `train="decoder"`, how many crops are encoded and used over and over.
+        With `train="decoder"`, how many crops are encoded, kept in memory (1 to 5 MB each at
+        SAM's size) and used over and over.
     bfloat16 : bool
         Compute in mixed precision, where the device has units for it.
     seed : int
@@ -71,6 +75,7 @@ class Recipe:
     average: float = 0.99
     crop_cells: tuple[int, ...] = ()
     crop_chances: tuple[float, ...] = ()
+    variety: float = 1.0
     views: int = 64
     bfloat16: bool = True
     seed: int = 0
@@ -90,6 +95,8 @@ class Recipe:
         for name in ("learning_rate", "clip"):
             if not getattr(self, name) > 0:
                 raise InputError(f"{name} is {getattr(self, name)}; expected more than 0")
+        if not 0 < self.variety <= 1:
+            raise InputError(f"variety is {self.variety}; expected more than 0 and at most 1")
         if not 0 <= self.average < 1:
             raise InputError(f"average is {self.average}; expected at least 0 and less than 1")
         if self.train not in ("decoder", "last_stages", "all"):
@@ -98,4 +105,9 @@ class Recipe:
             raise InputError(
                 f"there are {len(self.crop_chances)} crop_chances for {len(self.crop_cells)} "
                 "crop_cells; give one for each"
+            )
+        if self.crop_chances and not (min(self.crop_chances) >= 0 < max(self.crop_chances)):
+            raise InputError(
+                f"crop_chances are {self.crop_chances}; expected 0 or more, and more than 0 for "
+                "at least one"
             )

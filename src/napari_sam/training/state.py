@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -29,17 +30,26 @@ class TrainingState:
     Parameters
     ----------
     sam : Sam
-        The model; what of it is trained has gradients switched on.
+        The model before the first step; what of it is trained has gradients switched on.
     optimizer : torch.optim.Optimizer
         That trains it.
-    decay : float
-        Of the moving average.
+    recipe : Recipe
+        Its numbers, the decay of the moving average among them.
+    images : sequence of AnnotatedImage
+        What is trained on. With model and recipe they tell one run from another.
     """
 
-    def __init__(self, sam: Sam, optimizer: torch.optim.Optimizer, decay: float) -> None:
-        self._optimizer, self._decay = optimizer, decay
+    def __init__(
+        self,
+        sam: Sam,
+        optimizer: torch.optim.Optimizer,
+        recipe: Recipe,
+        images: Sequence[AnnotatedImage],
+    ) -> None:
+        self._optimizer, self._decay = optimizer, recipe.average
         self._trained = {n: p for n, p in sam.named_parameters() if p.requires_grad}
         self._average = {name: p.detach().clone() for name, p in self._trained.items()}
+        self._identity = _identity(sam, recipe, images)
 
     @torch.no_grad()
     def average(self, step: int) -> None:
@@ -54,21 +64,38 @@ class TrainingState:
         for name, mean in self._average.items():
             self._trained[name].copy_(mean)
 
-    def save(self, path: Path, step: int, recipe: Recipe, images: Sequence[AnnotatedImage]) -> None:
-        """Write the run, complete or not at all."""
+    def save(self, path: Path, step: int) -> None:
+        """Write the run after so many steps, complete or not at all.
+
+        Raises
+        ------
+        InputError
+            When the file cannot be written.
+        """
         content = {
             "format": FORMAT,
             "step": step,
-            "run": _identity(recipe, images),
+            "run": self._identity,
             "weights": {name: p.detach() for name, p in self._trained.items()},
             "average": self._average,
             "optimizer": self._optimizer.state_dict(),
         }
         part = path.with_name(f".{path.name}.part")
-        torch.save(content, part)
-        part.replace(path)
+        try:
+            with part.open("wb") as file:
+                torch.save(content, file)
+                file.flush()
+                os.fsync(file.fileno())  # before the rename, or a crash could leave an empty file
+            part.replace(path)
+        except (OSError, RuntimeError) as error:  # torch turns a full disk into either
+            raise InputError(
+                f"the state of the run could not be written to {path} ({error}); make room, or "
+                "give another file"
+            ) from error
+        finally:
+            part.unlink(missing_ok=True)
 
-    def resume(self, path: Path, recipe: Recipe, images: Sequence[AnnotatedImage]) -> int:
+    def resume(self, path: Path) -> int:
         """Go on from a file, if there is one, and return how many steps were done.
 
         Raises
@@ -79,12 +106,12 @@ class TrainingState:
         if not path.exists():
             return 0
         content = _read(path)
-        expected = _identity(recipe, images)
-        for what, value in expected.items():
-            if content["run"].get(what) != value:
+        for what, expected in self._identity.items():
+            found = content["run"].get(what)
+            if found != expected:
                 raise InputError(
-                    f"{path} belongs to a run with another {what} ({content['run'].get(what)} "
-                    f"instead of {value}); give another file, or remove it to start afresh"
+                    f"{path} belongs to another run ({what}: {found} there, {expected} here); "
+                    "give another file, or remove it to start afresh"
                 )
         with torch.no_grad():
             for name, value in content["weights"].items():
@@ -108,7 +135,7 @@ def _read(path: Path) -> dict[str, Any]:
     raise InputError(f"{path} was written by another version; remove it to start afresh")
 
 
-def _identity(recipe: Recipe, images: Sequence[AnnotatedImage]) -> dict[str, Any]:
+def _identity(sam: Sam, recipe: Recipe, images: Sequence[AnnotatedImage]) -> dict[str, Any]:
     """List what must be the same for a run to go on."""
     digest = hashlib.sha256()
     for image in images:
@@ -116,4 +143,4 @@ def _identity(recipe: Recipe, images: Sequence[AnnotatedImage]) -> dict[str, Any
         digest.update(image.pixels.tobytes())
         digest.update(image.labels.tobytes())
     numbers = {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(recipe).items()}
-    return {**numbers, "set of images": digest.hexdigest()[:16]}
+    return {**numbers, "starting model": sam.sha256, "set of images": digest.hexdigest()[:16]}

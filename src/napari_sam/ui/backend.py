@@ -174,13 +174,15 @@ def shown_limits(image: Image) -> tuple[float, float]:
 def _registered(name: str) -> ModelChoice:
     checkpoint = REGISTRY[name]
     size = f"{checkpoint.size_bytes / 1e6:,.0f} MB"
+    where = (
+        f"Downloaded once ({size}) when it is first used, unless it is on this computer already."
+        if checkpoint.urls or checkpoint.package
+        else "Comes with the plugin."
+    )
     return ModelChoice(
         model=name,
         label=f"{name} ({size})",
-        details=(
-            f"{checkpoint.description}\nLicence: {checkpoint.licence}. Downloaded once ({size}) "
-            "when it is first used, unless it is on this computer already."
-        ),
+        details=f"{checkpoint.description}\nLicence: {checkpoint.licence}. {where}",
     )
 
 
