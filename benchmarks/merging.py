@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import math
 import re
 import runpy
 import signal
@@ -32,6 +31,7 @@ from napari_sam.segmentation.seam_audit import audit_seams
 
 KNOWN = runpy.run_path(str(Path(__file__).parents[1] / "tests/segmentation/slide_finder.py"))
 ORDERS = 5
+VIEW = 50_000
 
 
 def memory(peak: bool) -> int:
@@ -109,13 +109,13 @@ def orders(size: int, folder: Path, _: Path) -> dict[str, Any]:
 
 
 def view(size: int, folder: Path, _: Path) -> dict[str, Any]:
-    """Change a threshold for the middle of the slide, with about 50,000 candidates."""
+    """Change a threshold for the middle of the slide, where 50,000 candidates lie."""
     records = Records.open(folder)
-    tops = [batch.found for batch in records.batches(())]
-    candidates = sum(len(found) for found in tops)
-    side = min(size, int(size * math.sqrt(55_000 / max(candidates, 1))))
-    corner = (size - side) // 2
-    box = (corner, corner, corner + side, corner + side)
+    boxes = np.concatenate([batch.found.boxes for batch in records.batches(())])
+    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+    away = np.sort(abs(centres - size / 2).max(axis=1))
+    half = int(away[min(VIEW, len(away)) - 1])
+    box = (size // 2 - half, size // 2 - half, size // 2 + half, size // 2 + half)
     seconds, cpu = [], []
     for score in (0.9, 0.6, 0.88):
         begin, cpu_begin = time.perf_counter(), time.process_time()
@@ -126,7 +126,7 @@ def view(size: int, folder: Path, _: Path) -> dict[str, Any]:
         cpu.append(time.process_time() - cpu_begin)
     inside = sum(len(batch.found) for batch in batches)
     return {
-        "view_pixels": side,
+        "view_pixels": 2 * half,
         "view_candidates": inside,
         "view_s": sorted(seconds)[1],
         "view_cpu_s": sorted(cpu)[1],

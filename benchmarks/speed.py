@@ -23,6 +23,7 @@ import torch
 import torch.nn.functional as F
 
 import napari_sam as ns
+from napari_sam.images.synthetic import SyntheticSlide
 from napari_sam.model.prompt_encoder import PromptTensors
 from napari_sam.model.sam import build_sam
 from napari_sam.model.tile_decoder import TileDecoder
@@ -84,6 +85,11 @@ def difference(sam: Sam, theirs: torch.nn.Module, image: torch.Tensor) -> float:
         return float((theirs(image) - TileEncoder(sam)(image)).abs().max())
 
 
+def nuclei() -> np.ndarray:
+    """512 x 512 pixels of a synthetic slide."""
+    return SyntheticSlide((2048, 2048), seed=0).levels[0][700:1212, 700:1212]
+
+
 def prompts(count: int, size: int) -> PromptTensors:
     """One point each."""
     points = torch.rand(count, 1, 2, generator=torch.Generator().manual_seed(0)) * size
@@ -134,7 +140,7 @@ def decoder(sam: Sam, repeats: int) -> Numbers:
 def agreement(sam: Sam) -> Numbers:
     """IoU of masks in half precision with those in single precision, on real pictures."""
     overlaps, scores = [], []
-    for image in (skimage.data.coins(), skimage.data.cell(), skimage.data.human_mitosis()):
+    for image in (skimage.data.coins(), skimage.data.cell(), nuclei()):
         height, width = image.shape
         asked = [
             ns.Prompt(points=[(y, x)])
@@ -165,7 +171,7 @@ def agreement(sam: Sam) -> Numbers:
 
 def clicks(sam: Sam, count: int = 60) -> Numbers:
     """Warm clicks through `Segmenter.predict`, masks drawn, in ms."""
-    session = ns.Segmenter(sam, skimage.data.human_mitosis())
+    session = ns.Segmenter(sam, nuclei())
     points = np.random.default_rng(0).integers(5, 500, (count, 2))
     session.predict(points=[points[0]])
     times = []
@@ -178,7 +184,7 @@ def clicks(sam: Sam, count: int = 60) -> Numbers:
 
 def growth(sam: Sam) -> Numbers:
     """Time for one prompt, in ms, against how many are asked at once."""
-    session = ns.Segmenter(sam, skimage.data.human_mitosis())
+    session = ns.Segmenter(sam, nuclei())
     points = np.random.default_rng(0).integers(5, 500, (1000, 2))
     session.predict(points=[points[0]])
     found = {}

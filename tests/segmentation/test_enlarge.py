@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from napari_sam.images.tiles import Window
-from napari_sam.segmentation import enlarge as module
 from napari_sam.segmentation.enlarge import Enlarged, enlarge
-from napari_sam.segmentation.mask_grid import draw
-from napari_sam.segmentation.run_lengths import decode
+from napari_sam.segmentation.mask_grid import bounding_box, draw, valid_logits
+from napari_sam.segmentation.run_lengths import decode, encode
 
 SIDE, SIZE = 32, 128
 PLANE = (300, 200)
@@ -60,13 +61,33 @@ def test_a_mask_ends_with_the_plane() -> None:
     assert enlarged.box[0] > 80
 
 
-def test_what_is_drawn_in_blocks_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    logits, where = disc((14, 10), 6.3), window(2.0)
-    at_once = large(logits, where)
-    monkeypatch.setattr(module, "DRAWN_AT_ONCE", 500)
-    assert large(logits, where) == at_once
-    monkeypatch.setattr(module, "DRAWN_AT_ONCE", 1)
-    assert large(logits, where) == at_once
+@settings(deadline=None, max_examples=100)
+@given(
+    seed=st.integers(0, 10_000),
+    sampling=st.sampled_from([0.125, 0.25, 0.5, 1.0, 1.37]),
+    origin=st.tuples(st.integers(0, 40), st.integers(0, 40)),
+    plane=st.tuples(st.integers(1, 150), st.integers(1, 150)),
+)
+def test_any_mask_is_what_drawing_gives(
+    seed: int, sampling: float, origin: tuple[int, int], plane: tuple[int, int]
+) -> None:
+    random = np.random.default_rng(seed)
+    where = window(sampling, (min(origin[0], plane[0] - 1), min(origin[1], plane[1] - 1)))
+    logits = random.normal(-0.3, 1.0, (SIDE, SIDE)).astype(np.float32)
+    rows, columns = valid_logits(where, SIDE, plane)
+    logits[rows:], logits[:, columns:] = -1, -1
+    box = bounding_box(logits, where, plane)
+    enlarged = enlarge(logits, where, plane)
+    expected, ours = np.zeros(plane, np.bool_), np.zeros(plane, np.bool_)
+    if box is not None:
+        y0, x0, y1, x1 = box
+        expected[y0:y1, x0:x1] = draw(logits[np.newaxis], where, box)[0] > 0
+    if enlarged is not None:
+        y0, x0, y1, x1 = enlarged.box
+        ours[y0:y1, x0:x1] = drawn(enlarged)
+        assert enlarged.rle == encode(ours[y0:y1, x0:x1])
+        assert enlarged.area == np.count_nonzero(ours)
+    assert np.count_nonzero(ours != expected) <= 1  # a logit of 0 but for rounding
 
 
 def test_a_mask_without_a_pixel_is_none() -> None:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from napari_sam.images.tiles import TileGrid, TileIndex, Window
+from napari_sam.model.sam import build_sam
 from napari_sam.segmentation import tile_masks as module
 from napari_sam.segmentation.automatic_settings import AutomaticSettings
 from napari_sam.segmentation.point_grid import tile_points, window_points
@@ -307,3 +308,23 @@ def test_a_mask_is_the_one_that_a_click_gives(disc_model: Sam) -> None:
         np.testing.assert_array_equal(
             decode(found.rles[row], (y1 - y0, x1 - x0)), clicked[index].draw((y0, x0, y1, x1))
         )
+
+
+def test_a_real_decoder_gives_the_same_whenever_it_is_asked() -> None:
+    sam = build_sam("tiny", seed=0)
+    sam.precision = "float32"
+    image = np.random.default_rng(0).integers(0, 255, (SIZE, SIZE), np.uint8)
+    segmenter = Segmenter(sam, image)
+    window = Window((0.0, 0.0), (1.0, 1.0), SIZE)
+    loose = AutomaticSettings(keep_score=0, keep_stability=0, min_score=0, min_stability=0)
+    tile = segmenter._tile((), window)
+    points = window_points((SIZE, SIZE), 6)
+    first, again = (
+        find_in_tile(decoder, tile, window, points, loose, (SIZE, SIZE), tile_index=TileIndex(0, 0))
+        for decoder in (sam.tile_decoder(), sam.tile_decoder())
+    )
+    assert first.asked + first.skipped == 36
+    assert 0 < first.asked == again.asked
+    assert len(first.found) == len(again.found) > 0
+    np.testing.assert_array_equal(first.found.scores, again.found.scores)
+    assert list(first.found.rles) == list(again.found.rles)

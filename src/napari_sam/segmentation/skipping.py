@@ -21,9 +21,9 @@ NEAR = 4
 ALIKE = 0.6
 """Cosine between two places of the embedding, less its mean, from which on they look alike.
 
-On the reference's five test images with MobileSAM 44 % of the points are then asked, and 97 % of
-the objects of the full grid found again with IoU 0.9; with 0.5 it is 39 % and 97 %, with 0.7 52 %
-and 98 %.
+With MobileSAM on the reference's five test images 45 % of the full grid's points are then asked,
+97 % of its objects found again at IoU 0.9, and AP50 against the annotations goes from 0.521 to
+0.517. At 0.5 fewer are asked (39 %), at 0.7 more (52 %), for about the same objects.
 """
 
 CONFIDENT_SCORE, CONFIDENT_STABILITY = 0.7, 0.85

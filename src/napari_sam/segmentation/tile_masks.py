@@ -102,21 +102,28 @@ def find_in_tile(
     queue = PointQueue(xy[:, ::-1] / window.size, looks)
     sieve = _Sieve(window, plane_shape, settings, smallest)
     held: list[_Answer] = []
-    asked = 0
+    asked = size = 0
     while numbers := queue.take(batch):
         padded = numbers + numbers[-1:] * (batch - len(numbers))
         scores, logits = _ask(decoder, tile, xy[padded], settings.keep_score)
         for row, number in enumerate(numbers):
             answers = [] if logits is None else sieve.good(number, scores[row], logits[row])
             queue.learn(number, [(answer.score, answer.mask) for answer in answers])
-            held += sieve.whole(answers)
+            whole = sieve.whole(answers)
+            held += whole
+            size += _bytes(whole)
         asked += len(numbers)
-        if sum(answer.mask.logits.nbytes for answer in held) > HELD_BYTES:
+        if size > HELD_BYTES:
             held = sieve.without_duplicates(held)
+            size = _bytes(held)
     found = _rows(sieve.without_duplicates(held), window, plane_shape, settings)
     here = np.tile(np.array(tile_index, np.int64), (len(found), 1))
     found = replace(found, points=points[found.prompts].reshape(-1, 2), tiles=here)
     return TileFinding(found, asked, len(points) - asked, sieve.cut)
+
+
+def _bytes(answers: list[_Answer]) -> int:
+    return sum(answer.mask.logits.nbytes for answer in answers)
 
 
 def _looks(
