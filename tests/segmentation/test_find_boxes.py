@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 from napari_sam import Segmenter, open_image
-from napari_sam.segmentation import find_boxes
 from napari_sam.segmentation.merge_rules import MergeRules
 
 if TYPE_CHECKING:
@@ -79,14 +78,19 @@ def test_boxes_larger_than_a_tile_are_answered(session: Segmenter) -> None:
     assert int(result.objects["area"][0]) == pytest.approx(280 * 388, rel=0.1)
 
 
-def test_masks_are_drawn_in_pieces_without_a_difference(
-    session: Segmenter, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = session.segment(boxes=[(10, 12, 290, 400), (20, 405, 60, 418)])
-    monkeypatch.setattr(find_boxes, "DRAWN_PIXELS", 1000)
-    pieces = session.segment(boxes=[(10, 12, 290, 400), (20, 405, 60, 418)])
-    np.testing.assert_array_equal(np.asarray(pieces.labels), np.asarray(whole.labels))
-    pd.testing.assert_frame_equal(pieces.objects, whole.objects)
+def test_masks_are_those_that_the_same_prompts_draw(session: Segmenter) -> None:
+    boxes = [(10, 12, 290, 400), (20, 405, 60, 418)]
+    result = session.segment(boxes=boxes)
+    labels = np.asarray(result.labels)
+    expected = np.zeros_like(labels)
+    for value, number in zip(result.objects["id"], result.objects["box"], strict=True):
+        candidate = session.predict(box=boxes[number])[0]
+        (y, x), mask = candidate.origin, candidate.mask
+        expected[y : y + mask.shape[0], x : x + mask.shape[1]][mask] = value
+        area = result.objects.set_index("id")["area"][value]
+        assert area == np.count_nonzero(mask) == candidate.area
+    assert len(result.objects) == 2
+    np.testing.assert_array_equal(labels, expected)
 
 
 def test_boxes_of_a_stack_lie_in_their_planes(disc_model: Sam) -> None:

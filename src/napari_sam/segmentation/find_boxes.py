@@ -7,21 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_sam.segmentation.enlarge import enlarge
 from napari_sam.segmentation.find_masks import FoundTile
 from napari_sam.segmentation.found import FoundMasks
 from napari_sam.segmentation.prompt import Prompt
-from napari_sam.segmentation.run_lengths import encode_columns
 from napari_sam.segmentation.sampling import choose_sampling, window_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import numpy.typing as npt
-
     from napari_sam.images.tiles import TileIndex
     from napari_sam.segmentation.candidates import Candidate
     from napari_sam.segmentation.detector_boxes import DetectorBoxes
-    from napari_sam.segmentation.mask_grid import Box
     from napari_sam.segmentation.predict import Segmenter
     from napari_sam.segmentation.records import Records
 
@@ -31,10 +28,6 @@ __all__ = ["boxes_by_tile", "find_by_boxes"]
 
 TOGETHER = 32
 """Boxes answered at once: two full batches of the decoder, and 8 MB of logits."""
-
-
-DRAWN_PIXELS = 2**22
-"""Pixels of a mask drawn at once: a box may be as large as the plane."""
 
 
 def boxes_by_tile(
@@ -102,53 +95,21 @@ def _found(
     candidate: Candidate, number: int, prompt: Prompt, sampling: float, tile: TileIndex
 ) -> FoundMasks:
     """One row, or none of an empty mask."""
-    box = _tight(candidate)
-    if box is None:
+    drawn = enlarge(candidate.logits, candidate.window, candidate.candidates.plane_shape)
+    if drawn is None:
         return FoundMasks.empty()
-    rles, area = np.empty(1, np.object_), 0
-
-    def counted() -> Iterator[npt.NDArray[np.bool_]]:
-        nonlocal area
-        for block in _columns(candidate, box):
-            area += int(np.count_nonzero(block))
-            yield block
-
-    rles[0] = encode_columns(box[2] - box[0], counted())
+    rles = np.empty(1, np.object_)
+    rles[0] = drawn.rle
     y0, x0, y1, x1 = prompt.box
     return FoundMasks(
-        boxes=np.array([box], np.int64),
+        boxes=np.array([drawn.box], np.int64),
         rles=rles,
         scores=np.array([candidate.score], np.float32),
         stability=np.array([candidate.stability], np.float32),
-        areas=np.array([area]),
+        areas=np.array([drawn.area]),
         points=np.array([((y0 + y1) / 2, (x0 + x1) / 2)]),
         prompts=np.array([number]),
         tokens=np.zeros(1, np.uint8),
         samplings=np.array([sampling]),
         tiles=np.array([tile], np.int64),
     )
-
-
-def _tight(candidate: Candidate) -> Box | None:
-    """Tight box of a mask; None when it is empty."""
-    if candidate.bounds is None:
-        return None
-    top, left, bottom, _ = candidate.bounds
-    row_hits = np.zeros(bottom - top, np.bool_)
-    column_hits = []
-    for block in _columns(candidate, candidate.bounds):
-        row_hits |= block.any(axis=1)
-        column_hits.append(block.any(axis=0))
-    rows, columns = np.flatnonzero(row_hits), np.flatnonzero(np.concatenate(column_hits))
-    if not len(rows):
-        return None
-    y0, y1, x0, x1 = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
-    return top + int(y0), left + int(x0), top + int(y1), left + int(x1)
-
-
-def _columns(candidate: Candidate, box: Box) -> Iterator[npt.NDArray[np.bool_]]:
-    """Draw a part of a mask, some columns at a time."""
-    y0, x0, y1, x1 = box
-    step = max(1, DRAWN_PIXELS // (y1 - y0))
-    for x in range(x0, x1, step):
-        yield candidate.draw((y0, x, y1, min(x + step, x1)))

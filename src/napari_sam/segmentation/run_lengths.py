@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pycocotools import mask as coco
 
-from napari_sam.segmentation.coco_lengths import lengths_of
+from napari_sam.segmentation.coco_lengths import lengths_of, to_rle
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,10 +42,8 @@ def encode_columns(height: int, blocks: Iterable[npt.NDArray[np.bool_]]) -> byte
         ends.append(np.flatnonzero(flat[1:] != flat[:-1]) + (pixels + 1))
         pixels, last = pixels + flat.size, flat[-1]
     ends.append(np.array([pixels]))
-    counts = np.diff(np.concatenate(ends), prepend=0).tolist()
-    size = [height, pixels // height]
-    compressed: bytes = coco.frPyObjects({"size": size, "counts": counts}, *size)["counts"]
-    return compressed
+    lengths = np.diff(np.concatenate(ends), prepend=0)
+    return to_rle(lengths, (height, pixels // height))
 
 
 def decode(rle: bytes, shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
