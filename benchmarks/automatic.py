@@ -22,18 +22,18 @@ from PIL import Image
 import napari_sam as ns
 from napari_sam.images.tiles import TileIndex, window_to_fit
 from napari_sam.model.precision import resolve_precision
-from napari_sam.segmentation.automatic_settings import AutomaticSettings
-from napari_sam.segmentation.duplicates import distinct
+from napari_sam.segmentation.automatic.duplicates import distinct
+from napari_sam.segmentation.automatic.point_grid import window_points
+from napari_sam.segmentation.automatic.run_lengths import decode
+from napari_sam.segmentation.automatic.settings import AutomaticSettings
+from napari_sam.segmentation.automatic.tile_masks import find_in_tile
 from napari_sam.segmentation.encoding import encode
-from napari_sam.segmentation.point_grid import window_points
-from napari_sam.segmentation.run_lengths import decode
-from napari_sam.segmentation.tile_masks import find_in_tile
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from napari_sam.model.sam import Sam
-    from napari_sam.segmentation.found import FoundMasks
+    from napari_sam.segmentation.automatic.found import FoundMasks
 
     Masks = npt.NDArray[np.bool_]
     Numbers = dict[str, Any]

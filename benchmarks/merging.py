@@ -21,15 +21,17 @@ from typing import Any
 import numpy as np
 
 from napari_sam.images.synthetic import SyntheticSlide
-from napari_sam.segmentation.label_blocks import blocks, read, whole_plane
-from napari_sam.segmentation.label_pyramid import LabelPyramid
-from napari_sam.segmentation.merge import ResolvedObjects, resolve
-from napari_sam.segmentation.merge_rules import MergeRules
-from napari_sam.segmentation.paint import draw_labels, paint
-from napari_sam.segmentation.records import Records
-from napari_sam.segmentation.seam_audit import audit_seams
+from napari_sam.segmentation.automatic.merge import ResolvedObjects, resolve
+from napari_sam.segmentation.automatic.merge_rules import MergeRules
+from napari_sam.segmentation.automatic.paint import draw_labels, paint
+from napari_sam.segmentation.automatic.records import Records
+from napari_sam.segmentation.automatic.seam_audit import audit_seams
+from napari_sam.segmentation.labels.blocks import blocks, read, whole_plane
+from napari_sam.segmentation.labels.pyramid import LabelPyramid
 
-KNOWN = runpy.run_path(str(Path(__file__).parents[1] / "tests/segmentation/slide_finder.py"))
+KNOWN = runpy.run_path(
+    str(Path(__file__).parents[1] / "tests/segmentation/automatic/slide_finder.py")
+)
 ORDERS = 5
 VIEW = 50_000
 

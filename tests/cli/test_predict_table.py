@@ -13,7 +13,7 @@ import zarr
 
 import napari_sam
 from napari_sam.cli import many, predict_table
-from napari_sam.segmentation.label_pyramid import LabelPyramid
+from napari_sam.segmentation.labels.pyramid import LabelPyramid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -19,14 +19,15 @@ from PIL import Image
 
 import napari_sam
 from napari_sam.cli import segment_labels
-from napari_sam.segmentation import find_masks, segment_output
-from napari_sam.segmentation.automatic_settings import AutomaticSettings
-from napari_sam.segmentation.coco import read_coco
-from napari_sam.segmentation.found import FoundMasks
-from napari_sam.segmentation.label_pyramid import LabelPyramid
-from napari_sam.segmentation.merge_rules import MergeRules
-from napari_sam.segmentation.run_lengths import encode
-from napari_sam.segmentation.tile_masks import TileFinding
+from napari_sam.segmentation.automatic import find_masks
+from napari_sam.segmentation.automatic import output as segment_output
+from napari_sam.segmentation.automatic.coco import read_coco
+from napari_sam.segmentation.automatic.found import FoundMasks
+from napari_sam.segmentation.automatic.merge_rules import MergeRules
+from napari_sam.segmentation.automatic.run_lengths import encode
+from napari_sam.segmentation.automatic.settings import AutomaticSettings
+from napari_sam.segmentation.automatic.tile_masks import TileFinding
+from napari_sam.segmentation.labels.pyramid import LabelPyramid
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -276,8 +277,8 @@ def test_ctrl_c_ends_with_a_line_and_the_same_command_goes_on(
     code = (
         "import time\n"
         "from napari_sam.cli import main\n"
-        "from napari_sam.segmentation import find_masks\n"
-        "from napari_sam.segmentation.automatic_settings import AutomaticSettings\n"
+        "from napari_sam.segmentation.automatic import find_masks\n"
+        "from napari_sam.segmentation.automatic.settings import AutomaticSettings\n"
         f"AutomaticSettings.__init__.__kwdefaults__.update({FEW_POINTS})\n"
         "find = find_masks.find_in_tile\n"
         "find_masks.find_in_tile = lambda *a, **b: (time.sleep(0.2), find(*a, **b))[1]\n"

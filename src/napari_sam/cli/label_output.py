@@ -13,9 +13,9 @@ import numpy as np
 
 from napari_sam.cli.program import check_writable, writing
 from napari_sam.errors import InputError
-from napari_sam.segmentation.label_pyramid import LabelPyramid
-from napari_sam.segmentation.label_tiff import write_tiff
-from napari_sam.segmentation.labels import erase, paint
+from napari_sam.segmentation.labels.edits import erase, paint
+from napari_sam.segmentation.labels.pyramid import LabelPyramid
+from napari_sam.segmentation.labels.tiff import write_tiff
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from napari_sam.images.source import ImageSource
     from napari_sam.segmentation.candidates import Candidate
-    from napari_sam.segmentation.labels import Edit
+    from napari_sam.segmentation.labels.edits import Edit
     from napari_sam.segmentation.mask_grid import Box
 
 __all__ = ["LabelOutput", "is_zarr_path"]

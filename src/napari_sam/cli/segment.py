@@ -158,11 +158,11 @@ def segment(
         raise click.UsageError("Nothing would be kept: give -o, --objects or --coco.")
     from napari_sam.cli.segment_labels import SegmentLabels
     from napari_sam.cli.segment_run import segment_planes, summary
-    from napari_sam.segmentation.automatic_settings import AutomaticSettings
-    from napari_sam.segmentation.coco import write_coco
-    from napari_sam.segmentation.detector_boxes import read_boxes
-    from napari_sam.segmentation.merge_rules import MergeRules
-    from napari_sam.segmentation.objects_table import check_table_path, write_objects
+    from napari_sam.segmentation.automatic.coco import write_coco
+    from napari_sam.segmentation.automatic.detector_boxes import read_boxes
+    from napari_sam.segmentation.automatic.merge_rules import MergeRules
+    from napari_sam.segmentation.automatic.objects_table import check_table_path, write_objects
+    from napari_sam.segmentation.automatic.settings import AutomaticSettings
     from napari_sam.segmentation.predict import Segmenter
     from napari_sam.segmentation.regions import Region
 

@@ -15,14 +15,14 @@ from PIL import Image
 from napari_sam.cli.label_output import LARGEST_TIFF, TIFF_SUFFIXES
 from napari_sam.cli.program import check_writable, writing
 from napari_sam.errors import InputError
-from napari_sam.segmentation.label_tiff import write_tiff
-from napari_sam.segmentation.segment_output import check_out, fits_memory
+from napari_sam.segmentation.automatic.output import check_out, fits_memory
+from napari_sam.segmentation.labels.tiff import write_tiff
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_sam.images.source import ImageSource
-    from napari_sam.segmentation.segment_result import SegmentResult
+    from napari_sam.segmentation.automatic.result import SegmentResult
 
 __all__ = ["SegmentLabels"]
 

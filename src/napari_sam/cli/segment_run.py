@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from napari_sam.cli.segment_labels import SegmentLabels
+    from napari_sam.segmentation.automatic.result import SegmentResult
+    from napari_sam.segmentation.automatic.run import SegmentProgress
     from napari_sam.segmentation.predict import Segmenter
-    from napari_sam.segmentation.segment_result import SegmentResult
-    from napari_sam.segmentation.segment_run import SegmentProgress
 
 __all__ = ["segment_planes", "summary"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_sam.errors import InputError, InputTypeError
-from napari_sam.segmentation.labels import Edit, next_id, paint, undo
+from napari_sam.segmentation.labels.edits import Edit, next_id, paint, undo
 
 if TYPE_CHECKING:
     import numpy.typing as npt

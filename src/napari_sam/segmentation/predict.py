@@ -15,7 +15,7 @@ from napari_sam.images.source import ImageSource, open_image
 from napari_sam.images.store import EmbeddingStore
 from napari_sam.images.store_format import StoreIdentity
 from napari_sam.images.tiles import TileGrid
-from napari_sam.segmentation import automatic
+from napari_sam.segmentation.automatic import segment as automatic
 from napari_sam.segmentation.candidates import Candidates
 from napari_sam.segmentation.embed import EmbedProgress, embed
 from napari_sam.segmentation.encoding import encode

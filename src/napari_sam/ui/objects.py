@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
 
     from napari_sam.segmentation.candidates import Candidate, Candidates
-    from napari_sam.segmentation.labels import Edit
+    from napari_sam.segmentation.labels.edits import Edit
     from napari_sam.segmentation.predict import Segmenter
 
 __all__ = ["Objects"]
