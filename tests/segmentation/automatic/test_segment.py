@@ -79,6 +79,7 @@ class Finder:
         tile_index: Any,
         batch: int,
         smallest: float,
+        on_points: Any = None,
     ) -> TileFinding:
         sampling = window.sampling[0]
         self.asked.append((sampling, *tile_index))
@@ -126,6 +127,8 @@ class Finder:
                     tiles=np.array([tile_index]),
                 )
             )
+        if on_points is not None:
+            on_points(len(points), len(points))
         return TileFinding(FoundMasks.together(parts), len(points), 3, cut)
 
 
@@ -508,3 +511,43 @@ def long_session() -> Segmenter:
         torch.manual_seed(0)
         model = conftest["BrightnessModel"]()
     return Segmenter(model, open_image(pixels_of(truth), limits=(0, 255)))
+
+
+def test_masks_can_be_found_now_and_labelled_later(
+    session: Segmenter, finder: Finder, tmp_path: Path
+) -> None:
+    folder, points = tmp_path / "records", list[tuple[int, int]]()
+    steps = list(
+        session.find_progress(
+            folder, settings=SETTINGS, on_points=lambda done, total: points.append((done, total))
+        )
+    )
+    n = len(finder.asked)
+    assert len(points) == n > 9
+    assert all(done == total > 0 for done, total in points)
+    whole = session.segment(settings=SETTINGS)
+    assert {step.stage for step in steps[:-1]} == {"find"}
+    last = steps[-1]
+    assert (last.stage, last.done, last.total, last.result) == ("done", n, n, None)
+    finder.asked.clear()
+    result = session.segment(settings=SETTINGS, records=folder)
+    assert not finder.asked
+    np.testing.assert_array_equal(np.asarray(result.labels), np.asarray(whole.labels))
+
+
+def test_finding_stops_where_a_caller_raises_and_goes_on_later(
+    session: Segmenter, finder: Finder, tmp_path: Path
+) -> None:
+    class Enough(Exception):
+        pass
+
+    def stop(done: int, total: int) -> None:
+        if len(finder.asked) == 3:
+            raise Enough
+
+    steps = session.find_progress(tmp_path, settings=SETTINGS, on_points=stop)
+    with pytest.raises(Enough):
+        list(steps)
+    assert finder.asked[2] in finder.asked[:3]
+    again = list(session.find_progress(tmp_path, settings=SETTINGS))
+    assert again[-1].total - again[-1].new == 2, "the tile that was stopped is done again"

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from napari_sam.segmentation.automatic.coco_lengths import to_rle
-from napari_sam.segmentation.automatic.run_lengths import MOST_PIXELS
+from napari_sam.segmentation.automatic.run_lengths import MOST_PIXELS, to_rle
 from napari_sam.segmentation.mask_grid import bounding_box, pixel_pitch
 
 if TYPE_CHECKING:

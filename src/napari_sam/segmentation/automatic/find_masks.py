@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
     from napari_sam.segmentation.predict import Segmenter
     from napari_sam.segmentation.regions import Region
 
-__all__ = ["FoundTile", "find_by_grid", "tiles_of"]
+__all__ = ["FoundTile", "OnPoints", "find_by_grid", "tiles_of"]
+
+OnPoints = Callable[[int, int], None]
+"""Told how many points of the tile at hand are done, and of how many; may raise to stop."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,6 +66,7 @@ def find_by_grid(
     settings: AutomaticSettings,
     plane: tuple[int, ...],
     region: Region,
+    on_points: OnPoints | None = None,
 ) -> Iterator[FoundTile]:
     """Find the masks of a plane and record them, tile by tile; what is recorded is not done again.
 
@@ -89,7 +94,9 @@ def find_by_grid(
     while tiles:
         total += len(tiles)
         grid = segmenter.store.grid(sampling)
-        work = _Work(segmenter, records, settings, plane, region, grid, spacing, smallest)
+        work = _Work(
+            segmenter, records, settings, plane, region, grid, spacing, smallest, on_points
+        )
         yield from work.run(tiles, total)
         cut = [tile for tile in tiles if _cut(records, plane, sampling, tile)]
         if len(grid) == 1:
@@ -127,6 +134,7 @@ class _Work:
     grid: TileGrid
     spacing: float
     smallest: float
+    on_points: OnPoints | None
 
     def run(self, tiles: Iterable[TileIndex], total: int) -> Iterator[FoundTile]:
         """Find what is not recorded."""
@@ -159,6 +167,7 @@ class _Work:
                     tile_index=tile,
                     batch=_batch(self.segmenter),
                     smallest=self.smallest,
+                    on_points=self.on_points,
                 )
                 self.records.add(self.plane, sampling, tile, finding.found, finding.cut)
                 yield self._found(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam.segmentation.automatic.coco_lengths import lengths_of
+from napari_sam.segmentation.automatic.run_lengths import draw, lengths_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -72,10 +72,7 @@ class MaskParts:
             self._read.move_to_end(row)
             return self._read[row]
         lengths = lengths_of(self._found.rles[row])
-        read: npt.NDArray[Any] = np.cumsum(lengths)
-        if shape is not None:
-            on_mask = np.arange(len(lengths)) % 2 == 1
-            read = np.repeat(on_mask, lengths).reshape(shape[::-1]).T
+        read: npt.NDArray[Any] = np.cumsum(lengths) if shape is None else draw(lengths, shape)
         self._read[row] = read
         self._bytes += read.nbytes
         while self._bytes > MEMORY and len(self._read) > 1:

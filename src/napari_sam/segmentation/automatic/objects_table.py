@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam.errors import InputError
-from napari_sam.segmentation.automatic.coco_lengths import centroid, lengths_of
 from napari_sam.segmentation.automatic.found import FoundMasks
+from napari_sam.segmentation.automatic.run_lengths import centroid, lengths_of
 from napari_sam.segmentation.labels.blocks import write_failed
 
 if TYPE_CHECKING:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from napari_sam.segmentation.labels.edits import Labels
     from napari_sam.segmentation.mask_grid import Box
 
-__all__ = ["Labelling", "SegmentResult", "objects_of", "run_key"]
+__all__ = ["Labelling", "SegmentResult", "objects_in", "objects_of", "run_key"]
 
 
 def objects_of(
@@ -52,6 +52,20 @@ def objects_of(
         found = FoundMasks.together([batch.found for batch in records.batches(plane)])
         return resolve([Batch(found, math.inf)], rules, records.plane_shape, first_id)
     return resolve(records.batches(plane, region), rules, records.plane_shape, first_id)
+
+
+def objects_in(
+    records: Records, rules: MergeRules, plane: tuple[int, ...], box: Box
+) -> ResolvedObjects:
+    """Objects of a part of a plane, decided by the masks that meet it.
+
+    Parameters
+    ----------
+    box : tuple of int
+        ``(y0, x0, y1, x1)``, level-0 pixels, half-open.
+    """
+    parts = list(objects_of(records, rules, plane, region=box))
+    return ResolvedObjects.together(parts, rules.level)
 
 
 @dataclass(slots=True, eq=False)
@@ -214,9 +228,8 @@ class SegmentResult:
         ndarray of int64, shape (y1 - y0, x1 - x0)
             Objects numbered from 1 on as they come here, not as in `labels`.
         """
-        rules = rules or self.rules
-        objects = objects_of(self.records, rules, self.image.check_plane(plane), region=box)
-        return draw_labels(ResolvedObjects.together(list(objects), rules.level), box)
+        plane = self.image.check_plane(plane)
+        return draw_labels(objects_in(self.records, rules or self.rules, plane, box), box)
 
     def again(self, rules: MergeRules, out: Any = None) -> SegmentResult:
         """Make labels of the same masks under other rules; the model is not asked.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from napari_sam.segmentation.automatic.detector_boxes import DetectorBoxes
-    from napari_sam.segmentation.automatic.find_masks import FoundTile
+    from napari_sam.segmentation.automatic.find_masks import FoundTile, OnPoints
     from napari_sam.segmentation.automatic.merge_rules import MergeRules
     from napari_sam.segmentation.automatic.output import LabelTarget
     from napari_sam.segmentation.automatic.records import Records
@@ -97,22 +97,53 @@ class SegmentRun:
     region: Region
     boxes: DetectorBoxes | None
     planes: list[tuple[int, ...]]
-    target: LabelTarget
     records: Records
+    on_points: OnPoints | None = None
+    _tiles: list[int] = field(init=False, default_factory=list)  # of each plane, as far as known
+    _begin: float = field(init=False, default=0.0)
 
-    def steps(self) -> Iterator[SegmentProgress]:
-        """Do it; see `napari_sam.segmentation.automatic.segment.segment_progress`."""
-        begin = time.monotonic()
+    def find(self) -> Iterator[SegmentProgress]:
+        """Record masks only; see `napari_sam.segmentation.automatic.segment.find_progress`."""
+        now = self._start()
+        yield now
+        for index in range(len(self.planes)):
+            for now in self._find_plane(index, now):
+                yield now
+        yield replace(now, stage="done", seconds=time.monotonic() - self._begin, latest=None)
+
+    def label(self, target: LabelTarget) -> Iterator[SegmentProgress]:
+        """Make labels; see `napari_sam.segmentation.automatic.segment.segment_progress`."""
         image = self.segmenter.image
         leading = "".join(image.axes.names[axis].lower() for axis in image.axes.leading)
         rows = ObjectRows(leading, of_boxes=self.boxes is not None)
-        labelling = Labelling(self.records, self.rules, self.target, rows)
-        expected = self._expected()
-        now = SegmentProgress(
+        labelling = Labelling(self.records, self.rules, target, rows)
+        now = self._start()
+        yield now
+        for index, plane in enumerate(self.planes):
+            new = now.new
+            for now in self._find_plane(index, now):
+                box = None
+                if now.new > new and now.latest is not None:
+                    box = labelling.preview(plane, now.latest)
+                new = now.new
+                yield replace(now, box=box)
+            for painted in labelling.paint(plane):
+                seconds = time.monotonic() - self._begin
+                now = replace(now, stage="label", plane=plane, box=painted.box, latest=None)
+                yield replace(now, seconds=seconds)
+            now = replace(now, objects=len(rows), box=None)
+        result = labelling.finish(image, self.planes)
+        seconds = time.monotonic() - self._begin
+        yield replace(now, stage="done", objects=len(rows), seconds=seconds, result=result)
+
+    def _start(self) -> SegmentProgress:
+        self._begin = time.monotonic()
+        self._tiles = self._expected()
+        return SegmentProgress(
             stage="find",
             plane=self.planes[0] if self.planes else (),
             done=0,
-            total=sum(expected),
+            total=sum(self._tiles),
             objects=0,
             masks=0,
             asked=0,
@@ -120,36 +151,28 @@ class SegmentRun:
             new=0,
             seconds=0.0,
         )
-        yield now
-        for index, plane in enumerate(self.planes):
-            for tile in self._find(plane):
-                expected[index] = tile.total
-                latest = self._objects_of(tile)
-                box = labelling.preview(plane, latest) if tile.is_new else None
-                now = replace(
-                    now,
-                    stage="find",
-                    plane=plane,
-                    done=now.done + 1,
-                    total=sum(expected),
-                    objects=now.objects + _own(latest, tile),
-                    masks=now.masks + len(tile.found),
-                    asked=now.asked + tile.asked,
-                    skipped=now.skipped + tile.skipped,
-                    new=now.new + tile.is_new,
-                    seconds=time.monotonic() - begin,
-                    latest=latest,
-                    box=box,
-                )
-                yield now
-            for painted in labelling.paint(plane):
-                seconds = time.monotonic() - begin
-                now = replace(now, stage="label", plane=plane, box=painted.box, latest=None)
-                yield replace(now, seconds=seconds)
-            now = replace(now, objects=len(rows), box=None)
-        result = labelling.finish(image, self.planes)
-        seconds = time.monotonic() - begin
-        yield replace(now, stage="done", objects=len(rows), seconds=seconds, result=result)
+
+    def _find_plane(self, index: int, now: SegmentProgress) -> Iterator[SegmentProgress]:
+        """Record the tiles of a plane."""
+        plane = self.planes[index]
+        for tile in self._find(plane):
+            self._tiles[index] = tile.total
+            latest = self._objects_of(tile)
+            now = replace(
+                now,
+                stage="find",
+                plane=plane,
+                done=now.done + 1,
+                total=sum(self._tiles),
+                objects=now.objects + _own(latest, tile),
+                masks=now.masks + len(tile.found),
+                asked=now.asked + tile.asked,
+                skipped=now.skipped + tile.skipped,
+                new=now.new + tile.is_new,
+                seconds=time.monotonic() - self._begin,
+                latest=latest,
+            )
+            yield now
 
     def _expected(self) -> list[int]:
         """Tiles of each plane, as far as is known before."""
@@ -164,7 +187,9 @@ class SegmentRun:
     def _find(self, plane: tuple[int, ...]) -> Iterator[FoundTile]:
         if self.boxes is not None:
             return find_by_boxes(self.segmenter, self.records, self.boxes, plane)
-        return find_by_grid(self.segmenter, self.records, self.settings, plane, self.region)
+        return find_by_grid(
+            self.segmenter, self.records, self.settings, plane, self.region, self.on_points
+        )
 
     def _objects_of(self, tile: FoundTile) -> ResolvedObjects:
         batch = Batch(tile.found, math.inf)

@@ -1,6 +1,6 @@
 """Automatic segmentation: every object of an image of any size, with a score for each.
 
-The methods `segment` and `segment_progress` of `napari_sam.Segmenter`.
+The methods `segment`, `segment_progress` and `find_progress` of `napari_sam.Segmenter`.
 """
 
 from __future__ import annotations
@@ -31,10 +31,11 @@ if TYPE_CHECKING:
 
     from napari_sam.images.source import ImageSource
     from napari_sam.images.store_format import StoreIdentity
+    from napari_sam.segmentation.automatic.find_masks import OnPoints
     from napari_sam.segmentation.automatic.result import SegmentResult
     from napari_sam.segmentation.predict import Segmenter
 
-__all__ = ["SegmentProgress", "segment", "segment_progress"]
+__all__ = ["SegmentProgress", "find_progress", "segment", "segment_progress"]
 
 
 def segment(
@@ -110,12 +111,72 @@ def segment_progress(
     StoreError
         When records or labels were made for something else or cannot be written.
     """
+    if isinstance(out, (str, os.PathLike)):
+        check_out(Path(out))
+    folder = records_beside(out) if records is None else records
+    run = _prepare(segmenter, region, planes, settings, rules, folder, boxes)
+    key = run_key(run.records, run.rules, run.planes)
+    return run.label(LabelTarget.open(out, segmenter.image, key))
+
+
+def find_progress(
+    segmenter: Segmenter,
+    records: str | os.PathLike[str],
+    region: Any = None,
+    planes: Iterable[int | Sequence[int]] | None = None,
+    settings: AutomaticSettings | None = None,
+    rules: MergeRules | None = None,
+    on_points: OnPoints | None = None,
+) -> Iterator[SegmentProgress]:
+    """Find and record the masks of an image without making labels of them, step by step.
+
+    `segment_progress` with the same records, region, planes and settings makes the labels later,
+    and does not ask the model again.
+
+    Parameters
+    ----------
+    segmenter : Segmenter
+    records : path
+        Folder to keep all that is found in; what is there is not done again.
+    region, planes, settings
+        As of `segment_progress`.
+    rules : MergeRules, optional
+        What counts as an object in the progress; what is recorded does not depend on it.
+    on_points : callable, optional
+        Called with the number of points of the tile at hand that are done, and of all, after each
+        batch of them. May raise to stop; that tile is then not recorded.
+
+    Yields
+    ------
+    SegmentProgress
+        At once and after each tile; the last one says that it is done and has no result.
+
+    Raises
+    ------
+    InputError, InputTypeError
+        When something given cannot be used.
+    StoreError
+        When records were made for something else or cannot be written.
+    """
+    run = _prepare(segmenter, region, planes, settings, rules, records)
+    run.on_points = on_points
+    return run.find()
+
+
+def _prepare(
+    segmenter: Segmenter,
+    region: Any,
+    planes: Iterable[int | Sequence[int]] | None,
+    settings: AutomaticSettings | None,
+    rules: MergeRules | None,
+    records: str | os.PathLike[str] | None,
+    boxes: Any = None,
+) -> SegmentRun:
+    """Check what is given and open the records."""
     if settings is not None and not isinstance(settings, AutomaticSettings):
         raise InputTypeError(f"settings are {settings!r}: expected AutomaticSettings(...)")
     if rules is not None and not isinstance(rules, MergeRules):
         raise InputTypeError(f"rules are {rules!r}: expected MergeRules(...)")
-    if isinstance(out, (str, os.PathLike)):
-        check_out(Path(out))
     image, settings = segmenter.image, settings or AutomaticSettings()
     wanted = None if planes is None else [_plane(image, plane) for plane in planes]
     where = Region.read(region, image.plane_shape)
@@ -134,22 +195,17 @@ def segment_progress(
             nms_iou=settings.nms_iou,
             min_area=settings.min_area,
         )
-    chosen = list(dict.fromkeys(wanted))
-    folder = records_beside(out) if records is None else records
-    identity = _identity(segmenter, is_kept=folder is not None)
+    identity = _identity(segmenter, is_kept=records is not None)
     finding = _finding(segmenter, settings, where, detected)
-    kept = Records(identity, finding, image.plane_shape, folder)
-    run = SegmentRun(
+    return SegmentRun(
         segmenter=segmenter,
         settings=settings,
         rules=rules,
         region=where,
         boxes=detected,
-        planes=chosen,
-        records=kept,
-        target=LabelTarget.open(out, image, run_key(kept, rules, chosen)),
+        planes=list(dict.fromkeys(wanted)),
+        records=Records(identity, finding, image.plane_shape, records),
     )
-    return run.steps()
 
 
 def _plane(image: ImageSource, plane: int | Sequence[int]) -> tuple[int, ...]:

@@ -82,6 +82,10 @@ class PointQueue:
         self._answered = np.zeros(len(places), np.bool_)
         self._objects: dict[int, GridMask] = {}  # the smallest that holds the point itself
 
+    def __len__(self) -> int:
+        """Count points that are neither handed out nor left out yet."""
+        return len(self._waiting)
+
     def take(self, count: int) -> list[int]:
         """Numbers of the next points to ask, up to ``count``; none when all are answered."""
         numbers: list[int] = []

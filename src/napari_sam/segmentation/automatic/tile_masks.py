@@ -19,6 +19,8 @@ from napari_sam.segmentation.automatic.small_regions import without_small_region
 from napari_sam.segmentation.mask_grid import pixel_pitch, valid_logits
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy.typing as npt
 
     from napari_sam.images.tiles import TileIndex, Window
@@ -72,6 +74,7 @@ def find_in_tile(
     tile_index: TileIndex,
     batch: int = 1,
     smallest: float = 0.0,
+    on_points: Callable[[int, int], None] | None = None,
 ) -> TileFinding:
     """Find the objects of a tile that a grid of points meets.
 
@@ -96,6 +99,8 @@ def find_in_tile(
     smallest : float
         Masks are left out whose box has no side of so many level-0 pixels: a finer sampling has
         shown them whole.
+    on_points : callable, optional
+        Called after each batch with the number of points that are done, and of all; may raise.
     """
     xy = window.to_model(points)
     looks = _looks(tile, xy, window, plane_shape) if settings.skip else None
@@ -113,6 +118,8 @@ def find_in_tile(
             held += whole
             size += _bytes(whole)
         asked += len(numbers)
+        if on_points is not None:
+            on_points(len(points) - len(queue), len(points))
         if size > HELD_BYTES:
             held = sieve.without_duplicates(held)
             size = _bytes(held)
