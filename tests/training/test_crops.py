@@ -112,6 +112,25 @@ def test_plans_stay_in_bounds_and_show_their_object() -> None:
     assert {0, 36} <= {corner[0] for corner in corners}
 
 
+def test_objects_may_look_as_large_as_in_the_image_that_a_user_sees() -> None:
+    some = objects(4, 10, 30)
+    scales = {
+        plan_crop((200, 200), some, 1024, 0, np.random.default_rng(seed), as_shown=1.0).scale
+        for seed in range(40)
+    }
+    assert scales == {4.0}  # 200 pixels fit a tile four times; finer than that is not shown
+    scales = {
+        plan_crop((520, 390), some, 1024, 0, np.random.default_rng(seed), as_shown=1.0).scale
+        for seed in range(40)
+    }
+    assert scales == {1.0, 2.0}
+    mixed = [
+        plan_crop((520, 390), some, 1024, 0, np.random.default_rng(seed), as_shown=0.5).scale
+        for seed in range(200)
+    ]
+    assert 60 < sum(scale in (1.0, 2.0) for scale in mixed) < 140
+
+
 def test_the_few_large_objects_are_seen_as_often_as_the_many_small_ones() -> None:
     some = objects(*[10.0] * 50, 70.0)
     large = sum(

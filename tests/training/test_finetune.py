@@ -197,3 +197,17 @@ def test_a_model_that_takes_boxes_only_is_refused(
     sam.name = "boxes"
     with pytest.raises(InputError, match=r"^boxes takes no mask and no point prompts, but"):
         next(finetune(sam, images, recipe))
+
+
+def test_a_run_that_blows_up_says_so_and_keeps_the_weights_of_the_step_before(
+    images: list[AnnotatedImage], recipe: Recipe
+) -> None:
+    sam = model()
+    run = finetune(sam, images, recipe)
+    next(run)
+    good = weights(sam)
+    sam.mask_decoder.transformer.norm_final_attn.weight.data.fill_(float("nan"))
+    with pytest.raises(InputError, match="step 2 gave a gradient of nan; lower the learning rate"):
+        next(run)
+    kept = changed(good, weights(sam))
+    assert kept == {"mask_decoder.transformer.norm_final_attn.weight"}

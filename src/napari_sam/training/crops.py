@@ -26,6 +26,9 @@ OCTAVES = 2.0
 MAX_SCALE = 6.0
 """Model pixels per image pixel beyond which there is nothing more to see."""
 
+FINEST = 4
+"""Model pixels per image pixel of the finest sampling at which images are shown, 1/4."""
+
 LABELS_PER_LOGIT = 2
 """Labels are sampled this much finer than mask logits, so that a target can be a share."""
 
@@ -102,6 +105,7 @@ def plan_crop(
     free_cells: int,
     rng: np.random.Generator,
     variety: float = 1.0,
+    as_shown: float = 0.0,
 ) -> CropPlan:
     """Choose an object, how large it should look, and a crop that shows it.
 
@@ -122,12 +126,19 @@ def plan_crop(
         All chance comes from it.
     variety : float
         Share of the usual range of scales and of the usual chance of a free turn, 0..1.
+    as_shown : float
+        Chance that the scale is one of a user who looks at the image, 0..1: the power of two at
+        which the plane fits a crop of this side, or the next finer one. Objects then look as
+        large as they happen to be.
     """
     octaves = np.floor(np.log2(objects.diameters))
     pick = int(rng.choice(np.flatnonzero(octaves == rng.choice(np.unique(octaves)))))
     diameter = float(objects.diameters[pick])
     wanted = TYPICAL_DIAMETER * 2 ** rng.triangular(-OCTAVES * variety, 0, OCTAVES * variety)
     scale = min(wanted / diameter, 0.75 * side / diameter, MAX_SCALE)
+    if as_shown and rng.random() < as_shown:
+        fitting = 2.0 ** math.floor(math.log2(side / max(shape)))
+        scale = min(fitting * 2 ** int(rng.integers(2)), FINEST, 0.75 * side / diameter)
     stretch = 2 ** rng.uniform(-0.25 * variety, 0.25 * variety)
     half = side / scale / 2
     centre = []

@@ -96,7 +96,7 @@ def finetune(
     ------
     InputError
         When there are no images, the model does not take all kinds of prompts, its encoder cannot
-        see crops of that size, or the state belongs to another run.
+        see crops of that size, the state belongs to another run, or a gradient is no number.
     """
     if not images:
         raise InputError("there are no images to train on; give at least one with labels")
@@ -157,7 +157,12 @@ class _Run:
                 self._ask(view, seen, rng, generator, told)
                 view.embedding.backward(seen.grad)  # type: ignore[no-untyped-call]
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
-        torch.nn.utils.clip_grad_norm_(parameters, recipe.clip)
+        norm = torch.nn.utils.clip_grad_norm_(parameters, recipe.clip)
+        if not torch.isfinite(norm):  # the weights are still those of the last step
+            raise InputError(
+                f"step {step + 1} gave a gradient of {float(norm)}; lower the learning rate "
+                f"({recipe.learning_rate:g}) and go on from the last saved state"
+            )
         self.optimizer.step()
         self.state.average(step)
         mean = {name: float(np.mean(values)) for name, values in told.items()}

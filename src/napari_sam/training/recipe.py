@@ -48,6 +48,9 @@ class Recipe:
     variety : float
         How much crops differ from the images as they are: share of the usual range of scales and
         of the usual chances of turns, intensities, colours, blur and noise, more than 0 to 1.
+    as_shown : float
+        Share of the crops in which objects are as large as a user who looks at the whole image, or
+        a quarter of it, sees them, instead of scaled to what suits the model, 0 to 1.
     views : int
         With `train="decoder"`, how many crops are encoded, kept in memory (1 to 5 MB each at
         SAM's size) and used over and over.
@@ -76,6 +79,7 @@ class Recipe:
     crop_cells: tuple[int, ...] = ()
     crop_chances: tuple[float, ...] = ()
     variety: float = 1.0
+    as_shown: float = 0.0
     views: int = 64
     bfloat16: bool = True
     seed: int = 0
@@ -97,6 +101,8 @@ class Recipe:
                 raise InputError(f"{name} is {getattr(self, name)}; expected more than 0")
         if not 0 < self.variety <= 1:
             raise InputError(f"variety is {self.variety}; expected more than 0 and at most 1")
+        if not 0 <= self.as_shown <= 1:
+            raise InputError(f"as_shown is {self.as_shown}; expected 0 to 1")
         if not 0 <= self.average < 1:
             raise InputError(f"average is {self.average}; expected at least 0 and less than 1")
         if self.train not in ("decoder", "last_stages", "all"):

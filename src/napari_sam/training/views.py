@@ -123,10 +123,18 @@ class Views:
         config = self._sam.config
         image = self._images[index]
         free = config.grid_size - cells
-        side, variety = cells * config.cell, self._recipe.variety
-        plan = plan_crop(image.labels.shape, self._objects[index], side, free, rng, variety)
+        recipe = self._recipe
+        plan = plan_crop(
+            image.labels.shape,
+            self._objects[index],
+            cells * config.cell,
+            free,
+            rng,
+            recipe.variety,
+            recipe.as_shown,
+        )
         crop = cut(image, plan)
-        return crop.with_pixels(vary_intensity(crop.pixels, rng, variety))
+        return crop.with_pixels(vary_intensity(crop.pixels, rng, recipe.variety))
 
 
 def image_chances(images: Sequence[AnnotatedImage]) -> list[float]:
