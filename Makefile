@@ -2,6 +2,8 @@
 #   make demo                 a click and a box on a real image, results in demo/
 #   make test                 lint and tests, GUI included; make test ARGS="-k prompt" passes arguments on
 #   make lint, make format    the checks without the tests; ruff's fixes and formatting
+#   make docs                 the documentation, into docs/_build/html; warnings are errors
+#   make dist                 sdist and wheel, into dist/; built, checked, installed and tried
 
 PYTHON ?= python3
 VENV := .venv
@@ -13,7 +15,7 @@ TOX := $(BIN)/python -m tox run -e py
 SCREEN := $(or $(filter Windows_NT,$(OS)),$(filter Darwin,$(shell uname -s)),$(DISPLAY),$(WAYLAND_DISPLAY))
 INSTALLED := $(VENV)/installed$(if $(SCREEN),-gui)
 
-.PHONY: demo test lint format clean
+.PHONY: demo test lint format docs dist clean
 
 demo: $(INSTALLED)
 	$(BIN)/napari-sam demo -o demo
@@ -28,8 +30,14 @@ lint: $(VENV)/tox
 format: $(VENV)/tox
 	$(TOX) -x 'testenv.commands={[checks]format}'
 
+docs: $(VENV)/tox
+	$(TOX) -x 'testenv.commands={[checks]docs}'
+
+dist: $(VENV)/tox
+	$(TOX) -x 'testenv.commands={[checks]dist}'
+
 clean:
-	rm -rf $(VENV) .tox build dist demo .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .tox build dist demo docs/_build .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

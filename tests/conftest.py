@@ -37,8 +37,9 @@ def reference_folder() -> Path:
 
 @pytest.fixture(autouse=True)
 def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep downloads, checkpoints and caches of a test out of the user's folders."""
+    """Keep downloads, checkpoints, sessions and caches of a test out of the user's folders."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+    monkeypatch.setenv("NAPARI_SAM_SESSIONS", str(tmp_path_factory.getbasetemp() / "sessions"))
     monkeypatch.delenv("NAPARI_SAM_CHECKPOINTS", raising=False)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,8 @@ import pytest
 import yaml
 from npe2 import PluginManifest
 from npe2.manifest.utils import import_python_name
+
+from napari_sam.ui.preferences import Computing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,3 +93,14 @@ def test_no_key_of_the_manifest_is_dropped(raw: dict[str, Any]) -> None:
 def test_a_key_that_npe2_does_not_know_would_be_noticed(raw: dict[str, Any]) -> None:
     raw["contributions"]["command"] = raw["contributions"].pop("commands")
     assert list(unread_keys(raw, parse(raw))) == ["contributions.command"]
+
+
+def test_every_setting_is_one_that_the_code_knows_with_the_same_default(
+    raw: dict[str, Any],
+) -> None:
+    (settings,) = raw["contributions"]["configurations"].values()
+    defaults = {name: each["default"] for name, each in settings["properties"].items()}
+    assert defaults == asdict(Computing())
+    for each in settings["properties"].values():
+        assert each["title"]
+        assert each["description"]

@@ -22,6 +22,7 @@ def test_info_holds_what_a_bug_report_needs(run: Run) -> None:
     assert said["python"] == platform.python_version()
     assert said["torch"] == metadata.version("torch")
     assert said["device"].split(":")[0] in {"cpu", "cuda", "mps"}
+    assert said["cores"] >= 1
     assert said["threads"] >= 1
     assert said["cache_folder"]
     assert "mobile_sam" not in said["checkpoints"]
@@ -35,6 +36,13 @@ def test_info_names_the_checkpoints_that_are_here(
     monkeypatch.setenv("NAPARI_SAM_CHECKPOINTS", str(tmp_path))
     assert json.loads(run("info", "--json").stdout)["checkpoints"]["mobile_sam"] == str(weights)
     assert f"checkpoints   mobile_sam: {weights}" in run("info").stdout
+
+
+def test_info_names_the_variables_that_are_set(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("QT_API", raising=False)
+    assert "QT_API" not in json.loads(run("info", "--json").stdout)["environment"]
+    monkeypatch.setenv("QT_API", "pyside6")
+    assert json.loads(run("info", "--json").stdout)["environment"]["QT_API"] == "pyside6"
 
 
 def test_info_prints_one_fact_per_line(run: Run) -> None:

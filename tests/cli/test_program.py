@@ -32,6 +32,15 @@ def commands(group: click.Group = main, path: tuple[str, ...] = ()) -> Iterator[
             yield (*path, name)
 
 
+def is_leaf(path: tuple[str, ...]) -> bool:
+    """Whether this is a command, not a group of commands."""
+    command: click.Command = main
+    for name in path:
+        assert isinstance(command, click.Group)
+        command = command.commands[name]
+    return not isinstance(command, click.Group)
+
+
 def program_that_raises(error: BaseException) -> Program:
     """Make a program with one command, `go`, that ends with an error."""
     program = Program(name="napari-sam")
@@ -59,6 +68,31 @@ def test_a_mistake_is_one_line_on_stderr_and_exit_code_2(error_class: type[Excep
     assert result.exit_code == 2
     assert result.stderr == "napari-sam: error: the image is empty; give one with pixels\n"
     assert result.stdout == ""
+
+
+def test_verbose_says_where_an_error_comes_from() -> None:
+    program = program_that_raises(InputError("the image is empty; give one with pixels"))
+    quiet = CliRunner().invoke(program, ["go"], prog_name="napari-sam")
+    told = CliRunner().invoke(program, ["go", "--verbose"], prog_name="napari-sam")
+    assert told.exit_code == quiet.exit_code == 2
+    assert "Traceback" not in quiet.stderr
+    assert "Traceback" in told.stderr
+    assert told.stderr.endswith(quiet.stderr)
+
+
+@pytest.mark.parametrize("command", [path for path in commands() if is_leaf(path)], ids=" ".join)
+def test_every_command_can_be_verbose(command: tuple[str, ...], run: Run) -> None:
+    assert "--verbose" in run(*command, "--help").stdout
+
+
+def test_verbose_logs_until_the_command_ends(run: Run, disc: Path, tiny_model: Path) -> None:
+    prompt = ("predict", disc, "--point", 30, 40, "--model", tiny_model)
+    assert "napari_sam" not in run(*prompt).stderr
+    told = run(*prompt, "--verbose")
+    assert "napari_sam.images.source: opened" in told.stderr
+    assert "napari_sam.segmentation.encoding: encoded 1 tile" in told.stderr
+    assert told.stdout == run(*prompt).stdout
+    assert "napari_sam" not in run(*prompt).stderr
 
 
 def test_a_bug_keeps_its_traceback_and_exit_code_1() -> None:

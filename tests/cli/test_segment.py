@@ -52,6 +52,7 @@ def find_squares(
     tile_index: Any,
     batch: int,
     smallest: float,
+    on_points: Any = None,
 ) -> TileFinding:
     """Stand in for `find_in_tile`: a square around every point, each surer than the one before."""
     low = np.maximum(np.round(points).astype(int) - 3, 0)

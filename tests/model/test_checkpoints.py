@@ -141,7 +141,7 @@ def test_the_wrong_family_is_said_with_the_file(tmp_path: Path) -> None:
 def test_an_unknown_name_brings_close_ones() -> None:
     with pytest.raises(CheckpointError, match="'mobilesam'; did you mean mobile_sam"):
         load_model("mobilesam")
-    with pytest.raises(CheckpointError, match="there are mobile_sam, sam_vit_b"):
+    with pytest.raises(CheckpointError, match="there are microscopy, mobile_sam, sam_vit_b"):
         load_model("cellpose")
     with pytest.raises(CheckpointError, match="did you mean sam_vit_l or sam_vit_h"):
         find_checkpoint("sam_vit_x")

@@ -97,7 +97,7 @@ def test_a_tile_is_encoded_once_and_remembered(disc_model: Sam) -> None:
 def test_only_so_many_embeddings_are_kept(disc_model: Sam) -> None:
     planes = PREPARED_TILES + 3
     segmenter = Segmenter(disc_model, np.zeros((planes, 64, 64), np.uint8))
-    segmenter.store._memory_limit = 2 * 32 * 32 * 2
+    segmenter.store.memory_limit = 2 * 32 * 32 * 2
     for plane in range(planes):
         segmenter.predict(points=[(5, 5)], plane=(plane,))
     segmenter.predict(points=[(5, 5)], plane=(planes - 1,))
@@ -227,3 +227,35 @@ def test_something_else_than_a_prompt_is_refused(disc_model: Sam) -> None:
 def test_a_diameter_that_is_none_is_refused(disc_model: Sam, diameter: float) -> None:
     with pytest.raises(InputError, match="diameter"):
         Segmenter(disc_model, np.zeros(SHAPE), diameter=diameter)
+
+
+def test_a_prompt_is_answered_from_what_is_at_hand_or_not_at_all(disc_model: Sam) -> None:
+    segmenter = Segmenter(disc_model, np.zeros(SHAPE, np.uint8))
+    prompt = Prompt(points=[(30, 40)])
+    assert segmenter.predict_ready(prompt, sampling=1) is None
+    assert disc_model.encoded == 0
+    expected = segmenter.predict(points=[(30, 40)], sampling=1)
+    found = segmenter.predict_ready(prompt, sampling=1)
+    assert found is not None
+    np.testing.assert_array_equal(found.logits, expected.logits)
+    assert segmenter.predict_ready(prompt, sampling=0.5) is None, "another tile"
+    assert disc_model.encoded == 1
+
+
+def test_an_object_beyond_its_tile_is_answered_when_the_next_window_is_at_hand_too(
+    brightness_model: Sam,
+) -> None:
+    centre, radius = (225.0, 225.0), 55
+    object_ = disc(centre, radius, (450, 450))
+    image = open_image(object_.astype(np.uint8) * 255, limits=(0, 255))
+    segmenter = Segmenter(brightness_model, image)
+    prompt = Prompt(points=[(225, 180)])
+    assert segmenter.is_ready(prompt, 1) is False
+    for _ in segmenter.embed(sampling=1):
+        pass
+    assert segmenter.is_ready(prompt, 1)
+    assert segmenter.predict_ready(prompt, 1) is None
+    expected = segmenter.predict_many([prompt], sampling=1)[0]
+    found = segmenter.predict_ready(prompt, 1)
+    assert found is not None
+    np.testing.assert_array_equal(found.logits, expected.logits)

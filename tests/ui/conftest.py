@@ -10,14 +10,17 @@ import pytest
 from napari.components import ViewerModel
 from napari.utils.notifications import notification_manager
 
-from napari_sam.errors import InputError
+from napari_sam.errors import CheckpointError, DownloadError, InputError
 from napari_sam.images.source import open_image
-from napari_sam.images.tiles import Window
+from napari_sam.images.tiles import TileGrid, Window
 from napari_sam.segmentation.candidates import Candidates
+from napari_sam.segmentation.embed import EmbedProgress
 from napari_sam.ui.backend import ModelChoice
+from napari_sam.ui.effort import Effort
+from napari_sam.ui.preferences import Computing
 from napari_sam.ui.session import Session
 from napari_sam.ui.widget import SamWidget
-from napari_sam.ui.workers import Abandoned, Outcome
+from napari_sam.ui.workers import Abandoned, Outcome, Rank
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,23 +38,69 @@ RADII = (6.0, 3.0, 12.0)
 
 SCORES = (0.9, 0.8, 0.7)
 
+TILE = 32
+"""Model pixels along a side of a tile."""
+
 
 class DiscSegmenter:
     """Answers like a `Segmenter`: a point with three discs around it, a box with its inside."""
 
     def __init__(self, image: ImageSource) -> None:
         self.image = image
-        self.model = SimpleNamespace(name="discs", device="cpu")
+        self.model = SimpleNamespace(
+            name="discs", device="cpu", sha256="0" * 64, config=SimpleNamespace(image_size=TILE)
+        )
         self.prompts: list[Prompt] = []
+        self.samplings: list[float | None] = []
+        self.hovers: list[Prompt] = []
         self.ready = False
+        self.encoded: list[tuple[tuple[int, ...], Window]] = []
+        self.store = SimpleNamespace(grid=self._grid, state=self._state)
 
-    def is_ready(self, prompt: Prompt) -> bool:
+    def is_ready(self, prompt: Prompt, sampling: float | None = None) -> bool:
         return self.ready
 
-    def predict_many(self, prompts: list[Prompt]) -> list[Candidates]:
+    def predict_many(
+        self, prompts: list[Prompt], sampling: float | None = None
+    ) -> list[Candidates]:
         self.prompts += prompts
+        self.samplings.append(sampling)
         self.ready = True
         return [self._answer(prompt.inside(self.image.plane_shape)) for prompt in prompts]
+
+    def predict_ready(self, prompt: Prompt, sampling: float = 1.0) -> Candidates | None:
+        """Answer when everything is ready, or the tile around the prompt is encoded."""
+        y0, x0, y1, x1 = prompt.extent()
+        grid = self._grid(sampling)
+        window = grid.window(grid.tile_at(((y0 + y1) / 2, (x0 + x1) / 2)))
+        if not self.ready and (prompt.plane, window) not in self.encoded:
+            return None
+        self.hovers.append(prompt)
+        return self._answer(prompt)
+
+    def embed(
+        self, region: Any, plane: tuple[int, ...], sampling: float, focus: Callable[[], Any]
+    ) -> Iterator[EmbedProgress]:
+        """Pretend to encode the tiles of a region, the nearest to the focus first."""
+        grid = self._grid(sampling)
+        tiles = grid.tiles_in(region)
+        left = [tile for tile in tiles if self._state(plane, grid.window(tile)) == "missing"]
+        yield EmbedProgress(len(tiles) - len(left), len(tiles), 0, 0, ())
+        while left:
+            near = np.array(focus())
+            left.sort(
+                key=lambda tile: np.hypot(*(np.reshape(grid.core(tile), (2, 2)).mean(0) - near))
+            )
+            tile = left.pop(0)
+            self.encoded.append((plane, grid.window(tile)))
+            done = len(tiles) - len(left)
+            yield EmbedProgress(done, len(tiles), done, 0, (tile,))
+
+    def _grid(self, sampling: float) -> TileGrid:
+        return TileGrid.for_cells(self.image.plane_shape, sampling, TILE, cell=4)
+
+    def _state(self, plane: tuple[int, ...], window: Window) -> str:
+        return "ready" if (plane, window) in self.encoded else "missing"
 
     def _answer(self, prompt: Prompt) -> Candidates:
         if (prompt.points < 1).any():
@@ -63,7 +112,9 @@ class DiscSegmenter:
             depth = np.min([y - y0, y1 - y, x - x0, x1 - x], axis=0)
             logits = depth[np.newaxis]
         else:
-            centre = prompt.points[prompt.labels == 1].mean(axis=0)
+            # Of the points on the object, or without any of its mask.
+            said = prompt.points[prompt.labels == 1]
+            centre = said.mean(axis=0) if len(said) else _middle(prompt)
             distance = np.hypot(y - centre[0], x - centre[1])
             logits = np.stack([radius + 0.5 - distance for radius in RADII])
         return Candidates(
@@ -75,11 +126,32 @@ class DiscSegmenter:
         )
 
 
+def _middle(prompt: Prompt) -> np.ndarray:
+    return np.asarray(np.reshape(prompt.extent(), (2, 2)).mean(axis=0))
+
+
 class DiscBackend:
     """Hands out one `DiscSegmenter` for each image, model and limits."""
 
     def __init__(self) -> None:
         self.segmenters: dict[Any, DiscSegmenter] = {}
+        self.computing = Computing()
+
+    def set_computing(self, computing: Computing) -> None:
+        self.computing = computing
+
+    def state(self, model: str | Path) -> str:
+        return "here"
+
+    def fetch(self, model: str, progress: Callable[[int, int], None]) -> None:
+        raise DownloadError("the discs are always here")
+
+    def check(self, path: Path) -> None:
+        raise CheckpointError("no file holds discs; give the path of a checkpoint")
+
+    def effort(self, model: str | Path, image: ImageInput) -> Effort:
+        segmenter = self.segmenters.get((model, image.key))
+        return Effort() if segmenter is None else Effort(len(segmenter.prompts), 2.0)
 
     def choices(self) -> list[ModelChoice]:
         return [ModelChoice(name, name, "made for tests") for name in ("discs", "other discs")]
@@ -107,12 +179,15 @@ class HandWorker:
         self.at_once = at_once
         self.closed = False
         self.tasks: list[tuple[Any, Any, Any]] = []
+        self.idle: tuple[Any, Any, Any] | None = None
+        self._steps: Iterator[Any] | None = None
 
     def submit(
         self,
         job: Callable[[Report], Any],
         done: Callable[[Outcome[Any]], None],
         report: Report,
+        rank: Rank = Rank.CLICK,
     ) -> None:
         self.tasks.append((job, done, report))
         if self.at_once:
@@ -129,8 +204,51 @@ class HandWorker:
             outcome = Outcome(error=error)
         done(outcome)
 
+    def run_idle(
+        self,
+        steps: Callable[[], Iterator[Any]],
+        each: Callable[[Any], None],
+        done: Callable[[Outcome[None]], None],
+        delay: float = 0.0,
+    ) -> None:
+        self.stop_idle()
+        self.idle = steps, each, done
+
+    def stop_idle(self) -> None:
+        if self._steps is not None:
+            self._steps.close()
+        self.idle = self._steps = None
+
+    def step_idle(self) -> bool:
+        """Do one step of what runs in between; False when there is nothing to do."""
+        if self.idle is None:
+            return False
+        steps, each, done = self.idle
+        if self._steps is None:
+            self._steps = steps()
+        try:
+            value = next(self._steps)
+        except StopIteration:
+            self.idle = self._steps = None
+            done(Outcome())
+        except Exception as error:  # noqa: BLE001  as the real worker does
+            self.idle = self._steps = None
+            done(Outcome(error=error))
+        else:
+            each(value)
+        return True
+
     def close(self) -> None:
         self.closed = True
+        self.stop_idle()
+
+
+@pytest.fixture(autouse=True)
+def sessions_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keep the journals of a test where no other test finds them."""
+    folder = tmp_path / "sessions"
+    monkeypatch.setenv("NAPARI_SAM_SESSIONS", str(folder))
+    return folder
 
 
 @pytest.fixture
@@ -211,7 +329,7 @@ def panel(
     viewer.window.add_dock_widget(panel)
     panel.session.draw_points()
     yield panel
-    panel.session._worker.close(timeout=10)
+    panel.session.worker.close(timeout=10)
 
 
 @pytest.fixture

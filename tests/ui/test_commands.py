@@ -79,6 +79,9 @@ def test_commands_of_the_palette_work_on_the_open_panel(panel: SamWidget, click_
     assert layer.data[20, 30] == 1
     execute("undo")
     assert not layer.data.any()
+    execute("redo")
+    assert layer.data[20, 30] == 1
+    execute("undo")
     click_on(panel, 20, 30)
     execute("clear")
     assert not len(panel.session.prompts.points.data)

@@ -33,9 +33,9 @@ def keys_of(layer: Any) -> dict[str, Callable[[Any], None]]:
 
 def test_a_click_shows_three_candidates_and_a_preview_of_the_best(session: Session) -> None:
     session.prompts.points.add((20, 30))
-    assert len(session.objects.candidates) == len(session.thumbnails) == 3
+    assert len(session.objects.candidates) == len(session.answering.thumbnails) == 3
     assert session.objects.chosen == 0
-    assert session.device == "discs on cpu"
+    assert session.answering.device == "discs on cpu"
     assert "3 candidates" in session.status
     preview = preview_of(session)
     assert preview.visible
@@ -239,16 +239,4 @@ def test_a_mask_without_free_pixels_is_refused_and_stays_to_choose_another(
     session.prompts.points.add((20, 30))
     session.accept()
     assert "belong to other objects" in warnings_shown[0]
-    assert session.objects.candidates is not None
-
-
-def test_an_image_too_large_for_labels_in_memory_is_prompted_but_nothing_is_painted(
-    session: Session, warnings_shown: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("napari_sam.ui.label_layers.MAX_SIDE", 50)
-    session.prompts.points.add((20, 30))
-    assert session.objects.candidates is not None
-    session.accept()
-    assert any("cannot be kept in napari yet" in message for message in warnings_shown)
-    assert session.objects.layer is None
     assert session.objects.candidates is not None

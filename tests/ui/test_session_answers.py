@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def test_an_answer_that_comes_too_late_is_not_shown(session: Session, slow_worker: Any) -> None:
-    session._worker = slow_worker
+    session.worker = slow_worker
     points = session.prompts.points
     points.add((20, 30))
     points.add((40, 50))
@@ -29,7 +29,7 @@ def test_an_answer_that_comes_too_late_is_not_shown(session: Session, slow_worke
 
 
 def test_accept_waits_for_the_mask(session: Session, slow_worker: Any) -> None:
-    session._worker = slow_worker
+    session.worker = slow_worker
     session.prompts.points.add((20, 30))
     session.accept()
     assert session.status == WAIT
@@ -42,7 +42,7 @@ def test_accept_waits_for_the_mask(session: Session, slow_worker: Any) -> None:
 def test_the_worker_tells_what_takes_long(session: Session, slow_worker: Any) -> None:
     told: list[str] = []
     session.changed.connect(lambda: told.append(session.status))
-    session._worker = slow_worker
+    session.worker = slow_worker
     session.prompts.points.add((20, 30))
     slow_worker.run_next()
     assert any("for the first time" in text for text in told)
@@ -68,7 +68,7 @@ def test_what_we_did_wrong_is_raised(session: Session, slow_worker: Any, backend
     def fail(*_: object) -> None:
         raise ZeroDivisionError("oops")
 
-    session._worker = slow_worker
+    session.worker = slow_worker
     session.prompts.points.add((20, 30))
     backend.segmenter = fail
     with pytest.raises(ZeroDivisionError):

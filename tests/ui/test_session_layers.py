@@ -111,7 +111,7 @@ def test_the_image_can_be_removed_at_any_moment(
 ) -> None:
     viewer = session.viewer
     session.prompts.points.add((20, 30))
-    session._worker = slow_worker
+    session.worker = slow_worker
     session.prompts.points.add((22, 30))
     viewer.layers.remove(session.image)
     slow_worker.run_next()

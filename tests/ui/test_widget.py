@@ -11,7 +11,6 @@ from napari_sam.ui.widget import SamWidget
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
     from pytestqt.qtbot import QtBot
 
 
@@ -34,28 +33,28 @@ def test_a_click_on_the_canvas_is_segmented_chosen_accepted_and_undone(
     image = viewer.add_image(picture, name="cells", scale=(0.5, 0.25), translate=(100, -40))
     panel = SamWidget(viewer, backend=backend)
     viewer.window.add_dock_widget(panel)
-    qtbot.mouseClick(panel.points_button, _left())
+    qtbot.mouseClick(panel.click_page.points_button, _left())
     canvas = viewer.window._qt_viewer.canvas
     press_on_canvas(viewer, canvas, image.data_to_world((33, 44)))
     qtbot.waitUntil(lambda: panel.session.objects.candidates is not None, timeout=20_000)
     np.testing.assert_allclose(backend.prompts[-1].points, [(33, 44)], atol=0.5)
-    third = panel.candidates.cards[2]
+    third = panel.click_page.candidates.cards[2]
     qtbot.mouseClick(third, _left())
     assert panel.session.objects.chosen == 2
-    assert [card.isChecked() for card in panel.candidates.cards] == [False, False, True]
-    qtbot.mouseClick(panel.accept_button, _left())
+    assert [card.isChecked() for card in panel.click_page.candidates.cards] == [False, False, True]
+    qtbot.mouseClick(panel.click_page.accept_button, _left())
     layer = panel.session.objects.layer
     painted = np.argwhere(layer.data)
     assert len(painted) == 489
     np.testing.assert_allclose(painted.mean(axis=0), (33, 44), atol=0.5)
     world = layer.data_to_world(painted.mean(axis=0))
     np.testing.assert_allclose(world, image.data_to_world((33, 44)), atol=0.25)
-    qtbot.mouseClick(panel.undo_button, _left())
+    qtbot.mouseClick(panel.click_page.undo_button, _left())
     assert not layer.data.any()
     viewer.layers.remove(layer)
     viewer.layers.remove(image)
     assert viewer.screenshot(canvas_only=False, flash=False).any(), "it still draws"
-    panel.session._worker.close(timeout=10)
+    panel.session.worker.close(timeout=10)
 
 
 def _left() -> Any:
@@ -74,31 +73,30 @@ def press_on_canvas(viewer: Any, canvas: Any, world: Any, button: int = 1) -> No
 
 
 def test_the_panel_shows_scores_and_what_can_be_done(panel: SamWidget, click_on: Any) -> None:
-    assert not panel.accept_button.isEnabled()
+    assert not panel.click_page.accept_button.isEnabled()
     assert panel.status.text == "Click on an object, or draw a box around it."
     click_on(panel, 20, 30)
-    texts = [card._text.text() for card in panel.candidates.cards]
+    texts = [card._text.text() for card in panel.click_page.candidates.cards]
     for text, score in zip(texts, (0.9, 0.8, 0.7), strict=True):
         assert f"score {score:.2f}" in text
         assert "stability" in text
         assert "px" in text
-    assert all(not card._picture.pixmap().isNull() for card in panel.candidates.cards)
-    assert panel.accept_button.isEnabled()
-    assert panel.device.text() == "discs on cpu"
+    assert all(not card._picture.pixmap().isNull() for card in panel.click_page.candidates.cards)
+    assert panel.click_page.accept_button.isEnabled()
     panel.session.clear()
-    assert not any(card.isEnabled() for card in panel.candidates.cards)
+    assert not any(card.isEnabled() for card in panel.click_page.candidates.cards)
 
 
 def test_the_buttons_of_polarity_follow_the_key_and_the_key_them(panel: SamWidget) -> None:
     points = panel.session.prompts.points
-    assert panel.positive_button.isChecked()
+    assert panel.click_page.positive_button.isChecked()
     keys = {str(key): call for key, call in points.keymap.items()}
     keys["T"](points)
-    assert panel.negative_button.isChecked()
-    assert not panel.positive_button.isChecked()
-    panel.positive_button.click()
+    assert panel.click_page.negative_button.isChecked()
+    assert not panel.click_page.positive_button.isChecked()
+    panel.click_page.positive_button.click()
     points.add((3, 4))
-    panel.negative_button.click()
+    panel.click_page.negative_button.click()
     points.add((5, 6))
     assert list(points.features["polarity"]) == ["positive", "negative"]
 
@@ -109,56 +107,22 @@ def test_the_pickers_show_the_layers_there_are(panel: SamWidget, picture: np.nda
     viewer.add_labels(np.zeros((9, 9), int), name="of another size")
     mine = viewer.add_labels(np.zeros(picture.shape, int), name="mine")
     assert [image.name for image in panel.image_picker.choices] == ["cells", "more cells"]
-    assert panel.labels_picker.choices == (None, mine)
+    assert panel.click_page.labels_picker.choices == (None, mine)
     panel.image_picker.value = second
     assert session.image is second
-    panel.labels_picker.value = mine
+    panel.click_page.labels_picker.value = mine
     assert session.objects.layer is mine
     mine.name = "renamed"
-    combo = panel.labels_picker.native
+    combo = panel.click_page.labels_picker.native
     assert [combo.itemText(i) for i in range(combo.count())] == ["new layer", "renamed"]
     viewer.layers.remove(mine)
-    assert panel.labels_picker.value is None
+    assert panel.click_page.labels_picker.value is None
     viewer.layers.remove(second)
     assert panel.image_picker.value.name == "cells"
     viewer.layers.clear()
     assert panel.image_picker.choices == ()
-    assert not panel.points_button.isEnabled()
+    assert not panel.click_page.points_button.isEnabled()
     assert panel.status.text == "Open an image to begin."
-
-
-def test_a_model_can_be_picked_by_name_and_from_a_file(
-    panel: SamWidget, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    picker, session = panel.model_picker, panel.session
-    assert [picker.itemText(i) for i in range(3)] == ["discs", "other discs", "from a file …"]
-    picker.setCurrentIndex(1)
-    picker.activated.emit(1)
-    assert session.model == "other discs"
-    dialog = "qtpy.QtWidgets.QFileDialog.getOpenFileName"
-    monkeypatch.setattr(dialog, lambda *_: ("", ""))
-    picker.setCurrentIndex(2)
-    picker.activated.emit(2)
-    assert (session.model, picker.currentIndex()) == ("other discs", 1), "nothing was picked"
-    monkeypatch.setattr(dialog, lambda *_: (str(tmp_path / "mine.pt"), ""))
-    picker.activated.emit(2)
-    assert session.model == tmp_path / "mine.pt"
-    assert picker.currentText() == "mine.pt"
-
-
-def test_the_contrast_can_be_taken_from_the_layer_again(
-    panel: SamWidget, qtbot: QtBot, click_on: Any
-) -> None:
-    click_on(panel, 20, 30)
-    low, high = panel.session.image.contrast_limits
-    assert panel.take_contrast.isHidden()
-    panel.session.image.contrast_limits = (low + 5, high - 5)
-    assert not panel.take_contrast.isHidden()
-    assert panel.contrast.text() == f"{low:g} to {high:g}"
-    panel.take_contrast.click()
-    assert panel.contrast.text() == f"{low + 5:g} to {high - 5:g}"
-    assert panel.take_contrast.isHidden()
-    qtbot.waitUntil(lambda: not panel.session.busy)
 
 
 def test_two_viewers_do_not_hear_each_other(
@@ -182,7 +146,7 @@ def test_two_viewers_do_not_hear_each_other(
     assert other.session.objects.layer is None
     assert panel_of(panel.session.viewer) is panel
     assert panel_of(viewer) is other
-    other.session._worker.close(timeout=10)
+    other.session.worker.close(timeout=10)
 
 
 def test_a_second_panel_takes_the_viewer_over(
@@ -195,7 +159,7 @@ def test_a_second_panel_takes_the_viewer_over(
     click_on(again, 20, 30)
     assert again.session.objects.candidates is not None
     assert panel.session.objects.candidates is None
-    again.session._worker.close(timeout=10)
+    again.session.worker.close(timeout=10)
 
 
 def test_a_panel_that_is_destroyed_stops_its_worker_and_lets_the_layers_be(
@@ -203,7 +167,7 @@ def test_a_panel_that_is_destroyed_stops_its_worker_and_lets_the_layers_be(
 ) -> None:
     click_on(panel, 20, 30)
     session, viewer = panel.session, panel.session.viewer
-    points, worker = session.prompts.points, session._worker
+    points, worker = session.prompts.points, session.worker
     viewer.window.remove_dock_widget(panel)
     with qtbot.waitSignal(panel.destroyed):
         panel.deleteLater()
@@ -235,7 +199,7 @@ def test_closing_the_viewer_during_an_answer_is_safe(
     panel.session.draw_points()
     panel.session.prompts.points.add((20, 30))
     assert started.wait(10)
-    thread = panel.session._worker._thread
+    thread = panel.session.worker._thread
     with qtbot.waitSignal(panel.destroyed):
         viewer.close()
     go.set()
@@ -268,14 +232,14 @@ def test_a_real_model_answers_from_a_checkpoint_file(
     viewer.add_image(np.stack([picture] * 3), scale=(4, 0.5, 0.5), translate=(0, 9, 9))
     panel = SamWidget(viewer)
     viewer.window.add_dock_widget(panel)
-    panel.model_picker.add_file(path)
+    panel.session.use_model(path)
     panel.session.draw_points()
     click_on(panel, 1, 20, 30)
     candidates = panel.session.objects.candidates
     assert candidates is not None, panel.status.text
     assert len(candidates) == 3
     assert candidates.plane == (1,)
-    assert "on " in panel.device.text()
+    assert "on " in panel.session.answering.device
     areas = [candidate.area for candidate in candidates]
     panel.session.choose(int(np.argmax(areas)))
     panel.session.accept()
@@ -288,7 +252,7 @@ def test_a_real_model_answers_from_a_checkpoint_file(
     panel.session.prompts.boxes.add_rectangles(np.array(corners))
     qtbot.waitUntil(lambda: not panel.session.busy, timeout=20_000)
     assert len(panel.session.objects.candidates) == 1
-    panel.session._worker.close(timeout=10)
+    panel.session.worker.close(timeout=10)
 
 
 def test_a_file_that_is_no_checkpoint_is_refused_in_one_sentence(
@@ -310,5 +274,5 @@ def test_the_panel_fits_a_low_and_narrow_screen(panel: SamWidget, click_on: Any)
     click_on(panel, 20, 30)
     assert panel.minimumSizeHint().height() < 300
     assert panel.minimumSizeHint().width() < 420
-    card = panel.candidates.cards[0]
+    card = panel.click_page.candidates.cards[0]
     assert card._text.sizeHint().width() <= card.width()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from napari_sam.ui.workers import LatestWorker, Outcome
+from napari_sam.ui.workers import LatestWorker, Outcome, Rank
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -127,3 +127,136 @@ def test_a_forgotten_worker_stops_its_thread(qapp: Any, qtbot: QtBot) -> None:
     assert gone() is None
     thread.join(10)
     assert not thread.is_alive()
+
+
+class Gate:
+    """A job that lasts until it is let go."""
+
+    def __init__(self, worker: LatestWorker, results: Results) -> None:
+        self._go, started = threading.Event(), threading.Event()
+
+        def job(report: Report) -> str:
+            started.set()
+            assert self._go.wait(10)
+            return "gate"
+
+        worker.submit(job, results.done, results.report)
+        assert started.wait(10)
+
+    def open(self) -> None:
+        self._go.set()
+
+
+class Steps:
+    """Idle work that says on which threads it ran, and what became of it."""
+
+    def __init__(self, count: int, go: threading.Event | None = None) -> None:
+        self.count = count
+        self.go = go
+        self.seen: list[int] = []
+        self.ends: list[Outcome[None]] = []
+        self.threads: set[threading.Thread] = set()
+        self.closed = threading.Event()
+
+    def run(self) -> Iterator[int]:
+        try:
+            for number in range(self.count):
+                self.threads.add(threading.current_thread())
+                if self.go is not None and number:
+                    assert self.go.wait(10)
+                yield number
+        finally:
+            self.threads.add(threading.current_thread())
+            self.closed.set()
+
+
+def test_a_hover_never_takes_the_place_of_a_waiting_click(
+    worker: LatestWorker, qtbot: QtBot
+) -> None:
+    results = Results()
+    gate = Gate(worker, results)
+    for number in range(3):
+        worker.submit(
+            lambda _, n=number: f"hover {n}", results.done, results.report, rank=Rank.HOVER
+        )
+    worker.submit(lambda _: "click", results.done, results.report)
+    worker.submit(lambda _: "hover 3", results.done, results.report, rank=Rank.HOVER)
+    gate.open()
+    qtbot.waitUntil(lambda: len(results.outcomes) == 3)
+    assert [outcome.unwrap() for outcome in results.outcomes] == ["gate", "click", "hover 3"]
+
+
+def test_idle_work_runs_to_its_end_on_the_same_thread(worker: LatestWorker, qtbot: QtBot) -> None:
+    steps, results = Steps(3), Results()
+    worker.submit(lambda _: threading.current_thread(), results.done, results.report)
+    worker.run_idle(steps.run, steps.seen.append, steps.ends.append)
+    qtbot.waitUntil(lambda: len(steps.ends) == 1)
+    assert steps.seen == [0, 1, 2]
+    assert steps.ends[0].unwrap() is None
+    assert steps.threads == {results.outcomes[0].unwrap()}
+
+
+def test_a_job_goes_between_two_steps_of_idle_work(worker: LatestWorker, qtbot: QtBot) -> None:
+    go = threading.Event()
+    steps, results = Steps(3, go), Results()
+    order: list[object] = []
+    worker.run_idle(steps.run, order.append, lambda _: order.append("end"))
+    qtbot.waitUntil(lambda: order == [0])  # the second step waits
+    worker.submit(lambda _: "click", lambda outcome: order.append(outcome.unwrap()), results.report)
+    go.set()
+    qtbot.waitUntil(lambda: "end" in order)
+    assert order == [0, 1, "click", 2, "end"]
+
+
+def test_newer_idle_work_takes_the_place_of_the_older_which_is_closed(
+    worker: LatestWorker, qtbot: QtBot
+) -> None:
+    go = threading.Event()
+    old, new = Steps(100, go), Steps(2)
+    worker.run_idle(old.run, old.seen.append, old.ends.append)
+    qtbot.waitUntil(lambda: old.seen == [0])
+    worker.run_idle(new.run, new.seen.append, new.ends.append)
+    go.set()
+    qtbot.waitUntil(lambda: len(new.ends) == 1)
+    assert old.closed.is_set()
+    assert (old.seen, old.ends) == ([0], []), "the step under way is told to nobody"
+    assert old.threads == new.threads
+
+
+def test_idle_work_that_waits_to_begin_can_be_replaced(worker: LatestWorker, qtbot: QtBot) -> None:
+    late, soon = Steps(1), Steps(1)
+    worker.run_idle(late.run, late.seen.append, late.ends.append, delay=60)
+    worker.run_idle(soon.run, soon.seen.append, soon.ends.append, delay=0.02)
+    qtbot.waitUntil(lambda: len(soon.ends) == 1)
+    assert late.threads == set()
+
+
+def test_an_error_ends_idle_work_and_the_worker_goes_on(worker: LatestWorker, qtbot: QtBot) -> None:
+    ends: list[Outcome[None]] = []
+
+    def fail() -> Iterator[int]:
+        yield 1
+        raise KeyError("oops")
+
+    worker.run_idle(fail, lambda _: None, ends.append)
+    qtbot.waitUntil(lambda: len(ends) == 1)
+    with pytest.raises(KeyError, match="oops"):
+        ends[0].unwrap()
+    steps = Steps(1)
+    worker.run_idle(steps.run, steps.seen.append, steps.ends.append)
+    qtbot.waitUntil(lambda: steps.seen == [0])
+
+
+@pytest.mark.parametrize("how", ["stop_idle", "close"])
+def test_idle_work_is_closed_when_it_is_stopped(
+    worker: LatestWorker, qtbot: QtBot, how: str
+) -> None:
+    go = threading.Event()
+    steps = Steps(100, go)
+    worker.run_idle(steps.run, steps.seen.append, steps.ends.append)
+    qtbot.waitUntil(lambda: steps.seen == [0])
+    getattr(worker, how)()
+    go.set()
+    assert steps.closed.wait(10)
+    qtbot.wait(30)
+    assert (steps.seen, steps.ends) == ([0], [])

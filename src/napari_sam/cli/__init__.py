@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import click
 
-from napari_sam.cli import demo, embed, evaluate, info, models, predict, segment, train
+from napari_sam.cli import demo, embed, evaluate, info, models, predict, replay, segment, train
 from napari_sam.cli.program import Program, print_version
 
 __all__ = ["main"]
@@ -43,6 +43,7 @@ for command in (
     embed.embed,
     predict.predict,
     segment.segment,
+    replay.replay,
     train.train,
     evaluate.evaluate,
     models.models,

@@ -11,6 +11,8 @@ import click
 from napari_sam.cli.loading import load, load_image
 from napari_sam.cli.options import (
     STORE_FOLDER,
+    all_planes_option,
+    check_planes,
     device_option,
     diameter_option,
     image_options,
@@ -18,6 +20,7 @@ from napari_sam.cli.options import (
     model_option,
     parse_sampling,
     plane_option,
+    region_option,
 )
 from napari_sam.cli.program import print_json
 from napari_sam.errors import InputError
@@ -60,15 +63,9 @@ several may run at once on one store. `napari-sam predict --store` and napari us
     "or 1 and less where the plane is smaller than a tile]",
 )
 @diameter_option
-@click.option(
-    "--region",
-    type=float,
-    nargs=4,
-    metavar="Y0 X0 Y1 X1",
-    help="Only the tiles of a part of the plane.",
-)
+@region_option
 @plane_option
-@click.option("--all-planes", is_flag=True, help="Every plane of a stack.")
+@all_planes_option
 @model_option
 @device_option
 @click.option(
@@ -103,8 +100,7 @@ def embed(
     from napari_sam.cli.embed_run import check_store, embed_planes, in_units
     from napari_sam.segmentation.predict import Segmenter
 
-    if plane and all_planes:
-        raise click.UsageError("Give --plane or --all-planes, not both.")
+    check_planes(plane, all_planes)
     if verify and not (store / "zarr.json").is_file():
         raise InputError(f"there is no store of embeddings in {store}: check the path")
     source = load_image(image, limits, axes, channels)

@@ -11,7 +11,13 @@ from napari_sam.cli.program import print_json
 
 __all__ = ["info"]
 
-PACKAGES = ("torch", "numpy", "zarr", "dask", "napari")
+PACKAGES = (
+    *("torch", "numpy", "scikit-image", "tifffile", "zarr", "dask"),
+    *("napari", "npe2", "PyQt6", "PySide6"),
+)
+
+VARIABLES = ("NAPARI_SAM_CHECKPOINTS", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "QT_API")
+"""What is set in the environment and changes what happens."""
 
 
 @click.command(epilog="\b\nExample:\n  napari-sam info\n  napari-sam info --json > report.json")
@@ -34,6 +40,7 @@ def info(as_json: bool) -> None:
 
 def collect() -> dict[str, Any]:
     """Gather what is installed and found; a package that is not installed is None."""
+    import os
     import platform
 
     import torch
@@ -52,7 +59,9 @@ def collect() -> dict[str, Any]:
         **{package: _version(package) for package in PACKAGES},
         "device": str(device),
         "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
+        "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
+        "environment": {name: os.environ[name] for name in VARIABLES if name in os.environ},
         "cache_folder": str(cache_folder()),
         "checkpoints": {name: str(path) for name, path in found.items() if path is not None},
     }

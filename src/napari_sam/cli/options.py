@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from napari_sam.model.registry import DEFAULT_MODEL
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -16,6 +18,8 @@ __all__ = [
     "OUTPUT_FILE",
     "OUTPUT_PATH",
     "STORE_FOLDER",
+    "all_planes_option",
+    "check_planes",
     "device_option",
     "diameter_option",
     "image_options",
@@ -23,6 +27,8 @@ __all__ = [
     "model_option",
     "parse_sampling",
     "plane_option",
+    "region_option",
+    "store_option",
 ]
 
 CSV_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -33,7 +39,7 @@ STORE_FOLDER = click.Path(file_okay=False, path_type=Path)
 model_option = click.option(
     "--model",
     metavar="NAME|PATH",
-    help="A name from `napari-sam models list`, or a checkpoint file.  [default: mobile_sam]",
+    help=f"A name from `napari-sam models list`, or a checkpoint file.  [default: {DEFAULT_MODEL}]",
 )
 device_option = click.option(
     "--device",
@@ -49,6 +55,22 @@ plane_option = click.option(
     multiple=True,
     metavar="I",
     help="The index of the plane, once for every axis before y (z, t).",
+)
+all_planes_option = click.option(
+    "--all-planes", is_flag=True, help="Every plane of a stack, one after the other."
+)
+region_option = click.option(
+    "--region",
+    type=float,
+    nargs=4,
+    metavar="Y0 X0 Y1 X1",
+    help="Only a part of the plane.",
+)
+store_option = click.option(
+    "--store",
+    type=STORE_FOLDER,
+    metavar="FOLDER",
+    help="Use the embeddings in a store, as of `napari-sam embed`, and keep new ones there.",
 )
 diameter_option = click.option(
     "--diameter",
@@ -81,6 +103,17 @@ def image_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ):
         command = option(command)
     return command
+
+
+def check_planes(plane: tuple[int, ...], all_planes: bool) -> None:
+    """Refuse a plane together with all of them.
+
+    Raises
+    ------
+    click.UsageError
+    """
+    if plane and all_planes:
+        raise click.UsageError("Give --plane or --all-planes, not both.")
 
 
 def parse_sampling(text: str) -> float | Literal["fit"]:

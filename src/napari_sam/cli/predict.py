@@ -10,7 +10,6 @@ from napari_sam.cli.loading import load, load_image
 from napari_sam.cli.options import (
     CSV_FILE,
     OUTPUT_PATH,
-    STORE_FOLDER,
     device_option,
     diameter_option,
     image_options,
@@ -18,6 +17,7 @@ from napari_sam.cli.options import (
     model_option,
     parse_sampling,
     plane_option,
+    store_option,
 )
 from napari_sam.cli.program import check_writable, print_json
 
@@ -80,12 +80,7 @@ Shapes layers as napari saves them (axis-0, axis-1 ...) can be used as they are.
     "the model.  [default: chosen from the prompt, the diameter and the size of the plane]",
 )
 @diameter_option
-@click.option(
-    "--store",
-    type=STORE_FOLDER,
-    metavar="FOLDER",
-    help="Use the embeddings in a store, as of `napari-sam embed`, and keep new ones there.",
-)
+@store_option
 @model_option
 @device_option
 @click.option(

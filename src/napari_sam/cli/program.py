@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +20,17 @@ __all__ = ["Program", "check_writable", "print_json", "print_version", "writing"
 USERS_MISTAKE = 2  # click's own code for wrong usage
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
+LOGGER = logging.getLogger("napari_sam")
+"""Above the loggers of all modules of the package."""
+
 
 class Program(click.Group):
     """A group of commands that ends with the right exit code and one clear line."""
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        """Add a command, and to it and the commands in it the option `--verbose`."""
+        super().add_command(cmd, name)
+        _add_verbose(cmd)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the chosen command; a user's mistake and Ctrl-C end without a traceback.
@@ -31,11 +40,47 @@ class Program(click.Group):
         try:
             return super().invoke(ctx)
         except NapariSamError as error:
+            LOGGER.debug("the error was raised here", exc_info=True)
             click.echo(f"{ctx.info_name}: error: {error}", err=True)
             ctx.exit(USERS_MISTAKE)
         except KeyboardInterrupt as stop:
             click.echo(f"{ctx.info_name}: {str(stop) or 'interrupted'}", err=True)
             ctx.exit(INTERRUPTED)
+
+
+def _add_verbose(command: click.Command) -> None:
+    """Give a command the option `--verbose`; of a group, give it to the commands in it."""
+    if isinstance(command, click.Group):
+        for each in command.commands.values():
+            _add_verbose(each)
+        return
+    command.params.append(
+        click.Option(
+            ["-v", "--verbose"],
+            is_flag=True,
+            expose_value=False,
+            callback=_log_to_stderr,
+            help="Say on stderr what happens, and where an error comes from.",
+        )
+    )
+
+
+def _log_to_stderr(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    """Show what the package logs until the program ends."""
+    if not wanted:
+        return
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s: %(message)s"))
+    level = LOGGER.level
+    LOGGER.addHandler(handler)
+    LOGGER.setLevel(logging.DEBUG)
+
+    def stop() -> None:
+        LOGGER.removeHandler(handler)
+        LOGGER.setLevel(level)
+
+    # Of the program, not of the command: that is closed before an error is told.
+    ctx.find_root().call_on_close(stop)
 
 
 def print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:

@@ -12,12 +12,16 @@ from napari_sam.cli.options import (
     OUTPUT_FILE,
     OUTPUT_PATH,
     STORE_FOLDER,
+    all_planes_option,
+    check_planes,
     device_option,
     diameter_option,
     image_options,
     json_option,
     model_option,
     plane_option,
+    region_option,
+    store_option,
 )
 from napari_sam.cli.program import check_writable, print_json
 
@@ -72,21 +76,15 @@ FRACTION = click.FloatRange(0, 1)
     "--min-score",
     type=FRACTION,
     metavar="S",
-    help="Predicted IoU of an object at least.  [default: 0.88; 0 with --boxes]",
+    help="Predicted IoU of an object at least.  [default: 0.6; 0 with --boxes]",
 )
 @click.option(
     "--min-stability",
     type=FRACTION,
     metavar="S",
-    help="Stability of an object at least.  [default: 0.92; 0 with --boxes]",
+    help="Stability of an object at least.  [default: 0.8; 0 with --boxes]",
 )
-@click.option(
-    "--region",
-    type=float,
-    nargs=4,
-    metavar="Y0 X0 Y1 X1",
-    help="Only the objects in a part of the plane.",
-)
+@region_option
 @click.option(
     "--within",
     type=click.Path(exists=True, path_type=str),
@@ -94,7 +92,7 @@ FRACTION = click.FloatRange(0, 1)
     help="Only the objects where a mask image of the plane, of any resolution, is not 0.",
 )
 @plane_option
-@click.option("--all-planes", is_flag=True, help="Every plane of a stack, one after the other.")
+@all_planes_option
 @click.option(
     "--boxes",
     type=CSV_FILE,
@@ -108,12 +106,7 @@ FRACTION = click.FloatRange(0, 1)
     metavar="FOLDER",
     help="Where to keep all that is found.  [default: for OME-Zarr labels beside them, else not]",
 )
-@click.option(
-    "--store",
-    type=STORE_FOLDER,
-    metavar="FOLDER",
-    help="Use the embeddings in a store, as of `napari-sam embed`, and keep new ones there.",
-)
+@store_option
 @model_option
 @device_option
 @json_option
@@ -148,8 +141,7 @@ def segment(
     are neither tiny nor huge. At the end the labels are checked for objects that end straight
     along a line between tiles; there should be none.
     """
-    if plane and all_planes:
-        raise click.UsageError("Give --plane or --all-planes, not both.")
+    check_planes(plane, all_planes)
     if region is not None and within is not None:
         raise click.UsageError("Give --region or --within, not both.")
     if boxes is not None and (region is not None or within is not None):

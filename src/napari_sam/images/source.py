@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from napari_sam.images.arrays import ArrayLike
     from napari_sam.images.channels import ChannelChoice
     from napari_sam.images.tiles import Window
+
+LOGGER = logging.getLogger(__name__)
 
 BAND_PIXELS = 16_000_000
 """Source pixels (of up to three channels) held at once while a window is resampled: this bounds
@@ -90,7 +93,9 @@ def open_image(
         is_rgb=is_rgb,
         name=name,
     )
-    return ImageSource(pyramid, choice, limits=limits, is_rgb=is_rgb, name=name)
+    image = ImageSource(pyramid, choice, limits=limits, is_rgb=is_rgb, name=name)
+    LOGGER.debug("opened %r, channels %s, factors %s", image, image.channels, image.factors)
+    return image
 
 
 class ImageSource:

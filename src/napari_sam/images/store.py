@@ -72,6 +72,11 @@ class EmbeddingStore:
     quota : int, optional
         Bytes to keep on disk; the least recently used go first. No limit when not given.
 
+    Attributes
+    ----------
+    memory_limit : int
+        `memory` as given; may be changed, which holds from the next embedding on.
+
     Raises
     ------
     StoreError
@@ -93,9 +98,14 @@ class EmbeddingStore:
         self._files = None if folder is None else TileFiles(Path(folder), identity, planes, quota)
         self._memory: OrderedDict[Key, npt.NDArray[np.float16]] = OrderedDict()
         self._constant: set[Key] = set()
-        self._memory_limit = memory
+        self.memory_limit = memory
         self._memory_bytes = 0
         self._lock = Lock()
+
+    @property
+    def in_memory(self) -> int:
+        """Number of embeddings that are kept in memory now."""
+        return len(self._memory)
 
     @property
     def folder(self) -> Path | None:
@@ -194,6 +204,6 @@ class EmbeddingStore:
                 self._memory_bytes -= self._memory.pop(key).nbytes
             self._memory[key] = embedding
             self._memory_bytes += embedding.nbytes
-            while self._memory_bytes > self._memory_limit and len(self._memory) > 1:
+            while self._memory_bytes > self.memory_limit and len(self._memory) > 1:
                 _, oldest = self._memory.popitem(last=False)
                 self._memory_bytes -= oldest.nbytes

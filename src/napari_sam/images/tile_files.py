@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import time
 from threading import Lock
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from napari_sam.images.tiles import TileGrid, TileIndex
+
+LOGGER = logging.getLogger(__name__)
 
 PARTIAL_AGE = 600.0
 """Seconds after which an unfinished file is left over from a killed process, not being written."""
@@ -85,6 +88,7 @@ class TileFiles:
         try:
             embedding = np.asarray(self._array(grid, EMBEDDINGS)[(*plane, *tile)])
         except ValueError:  # zarr's word for a wrong checksum, whatever was cut or flipped
+            LOGGER.debug("removed %s, which was damaged", file)
             self._remove(file)
             return None
         if np.isnan(embedding[0, 0, 0]):  # evicted meanwhile: zarr fills what is missing

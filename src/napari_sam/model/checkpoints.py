@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 import os
 from importlib import metadata
 from pathlib import Path
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from napari_sam.model.sam import Sam
 
 __all__ = ["DEFAULT_MODEL", "REGISTRY", "Checkpoint", "find_checkpoint", "load_model"]
+
+LOGGER = logging.getLogger(__name__)
 
 FOLDERS_VARIABLE = "NAPARI_SAM_CHECKPOINTS"
 
@@ -71,6 +74,7 @@ def load_model(
     sam = assemble(state, recognise(state, variant, path)).to(target)
     sam.name = checkpoint.name if checkpoint else told.get("name", path.stem)
     sam.sha256 = sha256
+    LOGGER.debug("loaded %s (%s) from %s onto %s", sam.name, sam.config.variant, path, target)
     return sam
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 __all__ = ["DEFAULT_MODEL", "REGISTRY", "Checkpoint"]
 
-DEFAULT_MODEL = "mobile_sam"
+DEFAULT_MODEL = "microscopy"
 """What `load_model` loads when nothing is asked for."""
 
 
@@ -75,6 +75,15 @@ def _micro_sam_2023(name: str, record: int, sha256: str, what: str) -> Checkpoin
 
 
 _ALL = (
+    Checkpoint(
+        name="microscopy",
+        variant="tiny_vit",
+        sha256="faeeeeb8038d5031a6a7b415feda885477495b6a2fe209bae36a06a9b73cace4",
+        size_bytes=19_688_880,
+        licence="Apache-2.0",
+        file_name="microscopy.safetensors",
+        description="MobileSAM trained on for cells and nuclei in microscopy, scores included",
+    ),
     Checkpoint(
         name="mobile_sam",
         variant="tiny_vit",

@@ -46,6 +46,8 @@ class Sam(nn.Module):
         What the weights are called; the variant's name until a checkpoint is loaded.
     precision : {"auto", "float32", "bfloat16"}
         Of `tile_encoder` and `tile_decoder`, which is to say of all inference.
+    seconds_per_tile : float or None
+        How long the last tile took to encode; None before the first.
     """
 
     def __init__(self, config: SamConfig) -> None:
@@ -53,6 +55,7 @@ class Sam(nn.Module):
         self.config = config
         self.name = config.variant
         self.precision: Precision = "auto"
+        self.seconds_per_tile: float | None = None
         self._sha256: str | None = None
         self._tile_encoder: tuple[tuple[object, ...], TileEncoder] | None = None
         self.image_encoder: ViTEncoder | TinyViTEncoder = (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,6 +13,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from napari_sam.model.sam import Sam
+
+LOGGER = logging.getLogger(__name__)
 
 
 def batch_size(model: Sam) -> int:
@@ -43,14 +47,19 @@ def encode(model: Sam, images: list[npt.NDArray[np.uint8]]) -> list[npt.NDArray[
         batch = images[len(embeddings) : len(embeddings) + size]
         pixels = [_pixels(model, image) for image in batch]
         pixels += pixels[-1:] * (size - len(batch))
+        start = time.monotonic()
         try:
             encoded = encoder(torch.cat(pixels))
         except torch.OutOfMemoryError:
             if size == 1:
                 raise
             encoder.batch = size // 2
+            LOGGER.debug("memory ran out: batches of %d from now on", encoder.batch)
             continue
         embeddings.extend(encoded[: len(batch)].half().cpu().numpy())
+        seconds = time.monotonic() - start
+        model.seconds_per_tile = seconds / size
+        LOGGER.debug("encoded %d tile(s) in %.3f s", len(batch), seconds)
     return embeddings
 
 

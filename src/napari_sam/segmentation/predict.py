@@ -10,11 +10,8 @@ import numpy as np
 import torch
 
 from napari_sam.errors import InputError, InputTypeError
-from napari_sam.images.fingerprint import fingerprint
 from napari_sam.images.source import ImageSource, open_image
 from napari_sam.images.store import EmbeddingStore
-from napari_sam.images.store_format import StoreIdentity
-from napari_sam.images.tiles import TileGrid
 from napari_sam.segmentation.automatic import segment as automatic
 from napari_sam.segmentation.candidates import Candidates
 from napari_sam.segmentation.embed import EmbedProgress, embed
@@ -30,6 +27,7 @@ from napari_sam.segmentation.sampling import (
     fitting_sampling,
     window_for,
 )
+from napari_sam.segmentation.store_identity import store_identity
 
 if TYPE_CHECKING:
     import os
@@ -118,7 +116,7 @@ class Segmenter:
         self.image = open_image(image)
         self.diameter = diameter
         self.store = EmbeddingStore(
-            _identity(model, self.image, is_kept=store is not None),
+            store_identity(model, self.image, is_kept=store is not None),
             self.image.planes,
             self.image.plane_shape,
             store,
@@ -245,19 +243,40 @@ class Segmenter:
         while pending:
             again = []
             for asked, candidates in self._answer(pending):
-                whole = candidates if sampling == "fit" else whole_candidates(candidates)
-                answers[asked.index] = candidates if whole is None else whole
-                if whole is not None:
-                    continue
-                window = next_window(candidates[0], asked.prompt, self.model.config, asked.moves)
+                answers[asked.index], window = self._follow(asked, candidates, sampling)
                 if window is not None:
                     asked.ask(window)
                     again.append(asked)
             pending = again
         return [answer for answer in answers if answer is not None]
 
+    def predict_ready(self, prompt: Prompt, sampling: Sampling | None = None) -> Candidates | None:
+        """Answer a prompt as `predict` does if all that this takes is at hand.
+
+        Parameters
+        ----------
+        prompt : Prompt
+        sampling : float or "fit", optional
+
+        Returns
+        -------
+        Candidates or None
+            None when a tile would have to be encoded first.
+        """
+        if sampling is not None:
+            sampling = check_sampling(sampling)
+        asked = self._pending(0, prompt, sampling, None)
+        while self.store.state(asked.prompt.plane, asked.window) == "ready":
+            ((_, candidates),) = self._answer([asked])
+            candidates, window = self._follow(asked, candidates, sampling)
+            if window is None:
+                return candidates
+            asked.ask(window)
+        return None
+
     segment = automatic.segment
     segment_progress = automatic.segment_progress
+    find_progress = automatic.find_progress
 
     def is_ready(self, prompt: Prompt, sampling: Sampling | None = None) -> bool:
         """Whether the tile that answers a prompt is at hand, so that it need not be encoded."""
@@ -295,6 +314,15 @@ class Segmenter:
         return _Pending(
             index, prompt, window, prompt.is_one_point if multimask is None else multimask
         )
+
+    def _follow(
+        self, asked: _Pending, candidates: Candidates, sampling: Sampling | None
+    ) -> tuple[Candidates, Window | None]:
+        """Choose what stays of an answer, and where to ask again when the window cuts it."""
+        whole = candidates if sampling == "fit" else whole_candidates(candidates)
+        if whole is not None:
+            return whole, None
+        return candidates, next_window(candidates[0], asked.prompt, self.model.config, asked.moves)
 
     def _answer(self, pending: list[_Pending]) -> Iterator[tuple[_Pending, Candidates]]:
         """Decode prompts, those of one window together."""
@@ -354,24 +382,3 @@ class Segmenter:
             )
             for one_logits, one_iou in zip(logits.cpu().numpy(), iou.cpu().numpy(), strict=True)
         ]
-
-
-def _identity(model: Sam, image: ImageSource, *, is_kept: bool) -> StoreIdentity:
-    """Say what a store's embeddings are made from; what is not kept needs no fingerprints."""
-    config = model.config
-    grid = TileGrid.for_cells(image.plane_shape, 1.0, config.image_size, config.cell)
-    return StoreIdentity(
-        image_shape=image.shape,
-        image_dtype=str(image.dtype),
-        image_axes=image.axes.names,
-        image_channels=image.channels,
-        image_colors=image.colors,
-        image_fingerprint=fingerprint(image) if is_kept else "",
-        limits=image.limits,
-        model_name=model.name,
-        model_sha256=model.sha256 if is_kept else "",
-        tile=config.image_size,
-        cell=config.cell,
-        core=grid.step,
-        embedding_shape=(config.channels, config.grid_size, config.grid_size),
-    )

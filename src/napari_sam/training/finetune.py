@@ -11,7 +11,6 @@ import numpy as np
 import torch
 
 from napari_sam.errors import InputError
-from napari_sam.model.precision import has_bfloat16
 from napari_sam.training.conversation import ROUNDS_WITHOUT_POINT, converse
 from napari_sam.training.optimizer import choose_trainable, make_optimizer, set_rates
 from napari_sam.training.precision import precision
@@ -130,7 +129,6 @@ class _Run:
             )
         self.sam, self.recipe = sam, recipe
         self.views = Views(sam, images, recipe)
-        self.mixed = recipe.bfloat16 and has_bfloat16(sam.device)
         choose_trainable(sam, recipe)
         self.optimizer = make_optimizer(sam, recipe)
         self.state = TrainingState(sam, self.optimizer, recipe, images)
@@ -200,7 +198,7 @@ class _Run:
             )
             iou = 0.0
             for index in range(rounds):
-                with precision(self.sam.device, self.mixed):
+                with precision(self.sam.device, self.recipe.bfloat16):
                     losses = next(conversation)
                 ((losses.mask + losses.score) * share).backward()  # type: ignore[no-untyped-call]
                 iou = float(losses.iou.amax(1).mean())

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from napari_sam.errors import InputError
 from napari_sam.model.config import TinyViTConfig
-from napari_sam.model.precision import has_bfloat16
 from napari_sam.training.augment import vary_intensity
 from napari_sam.training.crops import cut, plan_crop
 from napari_sam.training.precision import precision
@@ -77,7 +76,6 @@ class Views:
         self._objects = [image.objects() for image in images]
         self._chances = image_chances(images)
         self._sides, self._side_chances = _crop_sides(sam, recipe)
-        self._mixed = recipe.bfloat16 and has_bfloat16(sam.device)
         self._kept: dict[int, View] = {}
 
     def draw_side(self, rng: np.random.Generator) -> int:
@@ -96,7 +94,7 @@ class Views:
         """
         crop = self._crop(cells, rng)
         pixels = self._sam.normalise(crop.pixels[None]) * crop.inside.to(self._sam.device)
-        with precision(self._sam.device, self._mixed):
+        with precision(self._sam.device, self._recipe.bfloat16):
             embedding = self._sam.encode(pixels).float()
         return View(embedding, crop.labels.int(), crop.corner, crop.anchor)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from napari_sam.ui.session import Session
     from napari_sam.ui.widget import SamWidget
 
-__all__ = ["accept", "clear", "new_box_prompts", "new_point_prompts", "undo"]
+__all__ = ["accept", "clear", "new_box_prompts", "new_point_prompts", "redo", "undo"]
 
 PANEL_NAME = "Click to segment (Segment Anything, any size)"
 """Name that napari's own menu item gives the panel: so that the menu finds this one again."""
@@ -48,9 +48,15 @@ def clear(viewer: napari.Viewer) -> None:
 
 
 def undo(viewer: napari.Viewer) -> None:
-    """Take the last accepted object back."""
+    """Take the last step back."""
     if (session := _session(viewer)) is not None:
         session.undo()
+
+
+def redo(viewer: napari.Viewer) -> None:
+    """Do again what was taken back last."""
+    if (session := _session(viewer)) is not None:
+        session.redo()
 
 
 def show_panel(viewer: napari.Viewer) -> SamWidget | None:

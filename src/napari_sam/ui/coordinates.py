@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from napari.layers import Image, Layer, Points, Shapes
 
+    from napari_sam.segmentation.prompt import MaskRegion
+
 __all__ = ["DrawnPrompt", "current_plane", "image_shape", "marks_on", "read_prompt"]
 
 
@@ -75,6 +77,7 @@ def read_prompt(
     plane: tuple[int, ...],
     points: Points | None,
     boxes: Shapes | None,
+    mask: MaskRegion | None = None,
 ) -> DrawnPrompt | None:
     """Read the prompt that is drawn on a plane.
 
@@ -88,6 +91,8 @@ def read_prompt(
         Only what is drawn on this plane counts.
     points, boxes : layers or None
         What is drawn. They may lie anywhere in the world: positions go through world coordinates.
+    mask : MaskRegion, optional
+        Pixels of an object of this plane that is refined.
 
     Returns
     -------
@@ -102,9 +107,9 @@ def read_prompt(
     """
     rows, positions, labels = _points_on(image, plane, points)
     index, box = _last_box_on(image, plane, boxes)
-    if box is None and not labels.any():
+    if box is None and mask is None and not labels.any():
         return None
-    prompt = Prompt(points=positions, labels=labels, box=box, plane=plane)
+    prompt = Prompt(points=positions, labels=labels, box=box, mask=mask, plane=plane)
     return DrawnPrompt(prompt, rows, index)
 
 

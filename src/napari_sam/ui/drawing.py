@@ -12,15 +12,24 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_sam.ui.coordinates import DrawnPrompt
+    from napari_sam.ui.objects import Refined
     from napari_sam.ui.prompt_watch import PromptWatch
 
 __all__ = ["read_drawing"]
 
 
 def read_drawing(
-    viewer: Any, image: Image | None, prompts: PromptWatch
+    viewer: Any, image: Image | None, prompts: PromptWatch, refined: Refined | None = None
 ) -> tuple[DrawnPrompt | None, str]:
     """Read what is drawn for an image on the plane in view.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or ViewerModel
+    image : Image or None
+    prompts : PromptWatch
+    refined : Refined, optional
+        Object that is refined; on its plane it is part of the prompt.
 
     Returns
     -------
@@ -35,6 +44,7 @@ def read_drawing(
         return None, NO_LAYER
     try:
         plane = current_plane(viewer, image)
-        return read_prompt(image, plane, prompts.points, prompts.boxes), NO_MARK
+        mask = refined.region if refined is not None and refined.plane == plane else None
+        return read_prompt(image, plane, prompts.points, prompts.boxes, mask), NO_MARK
     except InputError as error:
         return None, sentence(error)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Image
 from psygnal import Signal
 
-from napari_sam.ui.backend import image_input, shown_limits
 from napari_sam.ui.layer_roles import find_image
 from napari_sam.ui.placement import PLACEMENT
 from napari_sam.ui.prompt_layers import target_image
+from napari_sam.ui.sight import Sight, first_sight
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -48,8 +48,9 @@ class ImageWatch:
 
     def __init__(self, viewer: Any) -> None:
         self._viewer = viewer
-        self._limits: dict[Hashable, tuple[float, float]] = {}
+        self._sights: dict[Hashable, Sight] = {}
         self.image: Image | None = None
+        self._connected: list[tuple[Any, Callable[[], None]]] = []
         self._layer_events = (
             (viewer.layers.events.inserted, self._on_inserted),
             (viewer.layers.events.removed, self._on_removed),
@@ -65,8 +66,7 @@ class ImageWatch:
             return
         self._disconnect()
         self.image = image
-        for event, callback in self._image_events():
-            event.connect(callback)
+        self._connect()
         self.turned.emit(before)
 
     def close(self) -> None:
@@ -76,27 +76,39 @@ class ImageWatch:
             event.disconnect(callback)
 
     @property
-    def limits(self) -> tuple[float, float] | None:
-        """Intensities that the model sees black and white."""
+    def sight(self) -> Sight | None:
+        """What the model sees of the image."""
         if self.image is None:
             return None
-        return self._limits.get(self.image.unique_id, shown_limits(self.image))
+        return self._sights.get(self.image.unique_id) or first_sight(self.image)
+
+    @property
+    def limits(self) -> tuple[float, float] | None:
+        """Intensities that the model sees black and white; of the first channel of several."""
+        return None if self.sight is None else self.sight.limits[0]
 
     @property
     def shows_other_limits(self) -> bool:
         """Whether the layer's contrast was changed since the model was first asked."""
-        return self.image is not None and self.limits != shown_limits(self.image)
+        sight = self.sight
+        return sight is not None and sight.limits_from == "layer" and not sight.is_as_shown
 
     def take_limits(self) -> None:
         """Let the model see the contrast that the layer shows now."""
+        if self.sight is not None:
+            self.see(first_sight(*self.sight.layers))
+
+    def see(self, sight: Sight) -> None:
+        """Let the model see other channels of the image, or see it under other limits."""
         if self.image is not None:
-            self._limits[self.image.unique_id] = shown_limits(self.image)
+            self._disconnect()
+            self._sights[self.image.unique_id] = sight
+            self._connect()
             self.replaced.emit()
 
     def input(self, image: Image) -> ImageInput:
-        """Describe the image to a model; from the first time on its limits are fixed."""
-        limits = self._limits.setdefault(image.unique_id, shown_limits(image))
-        return image_input(image, limits)
+        """Describe the image to a model; from the first time on what it sees is fixed."""
+        return self._sights.setdefault(image.unique_id, first_sight(image)).input()
 
     def _on_inserted(self, event: Any) -> None:
         owner = find_image(self._viewer, event.value)
@@ -106,9 +118,20 @@ class ImageWatch:
             self.turn_to(owner)
 
     def _on_removed(self, event: Any) -> None:
-        self._limits.pop(event.value.unique_id, None)
-        if event.value is self.image:
+        gone = event.value
+        self._sights.pop(gone.unique_id, None)
+        if gone is self.image:
             self.turn_to(target_image(self._viewer))
+        for identity, sight in list(self._sights.items()):
+            if gone in sight.layers:
+                self._lose_channel(identity)
+
+    def _lose_channel(self, identity: Hashable) -> None:
+        """See the image alone again, as a layer of the others is gone."""
+        if self.image is not None and self.image.unique_id == identity:
+            self.see(first_sight(self.image))
+        else:
+            del self._sights[identity]
 
     def _on_active(self, event: Any) -> None:
         owner = None if event.value is None else find_image(self._viewer, event.value)
@@ -116,21 +139,27 @@ class ImageWatch:
             self.turn_to(owner)
 
     def _image_events(self) -> list[tuple[Any, Callable[[], None]]]:
-        if self.image is None:
+        if self.image is None or self.sight is None:
             return []
-        events = self.image.events
         placing: list[tuple[Any, Callable[[], None]]] = [
-            (getattr(events, name), self._on_moved) for name in PLACEMENT
+            (getattr(self.image.events, name), self._on_moved) for name in PLACEMENT
         ]
+        seen = dict.fromkeys((self.image, *self.sight.layers))
         return [
             *placing,
-            (events.data, self._on_data),
-            (events.contrast_limits, self._on_contrast),
+            *((layer.events.data, self._on_data) for layer in seen),
+            *((layer.events.contrast_limits, self._on_contrast) for layer in seen),
         ]
 
+    def _connect(self) -> None:
+        self._connected = self._image_events()
+        for event, callback in self._connected:
+            event.connect(callback)
+
     def _disconnect(self) -> None:
-        for event, callback in self._image_events():
+        for event, callback in self._connected:
             event.disconnect(callback)
+        self._connected = []
 
     def _on_moved(self) -> None:
         self.moved.emit()

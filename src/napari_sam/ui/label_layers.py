@@ -1,13 +1,16 @@
-"""The Labels layer that accepted objects go into."""
+"""The Labels layer that accepted objects go into: which kind an image needs, and making it."""
 
 from __future__ import annotations
 
+import math
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_sam.errors import InputError
 from napari_sam.ui.coordinates import image_shape
+from napari_sam.ui.label_display import drawn_as_empty
 from napari_sam.ui.layer_roles import PROMPTS, add_below, find_layer, metadata_for
 from napari_sam.ui.placement import placement_of
 
@@ -15,17 +18,30 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from napari.layers import Image, Labels
 
-__all__ = ["check_size", "empty_labels", "fits", "new_label_layer", "show_labels"]
+__all__ = ["empty_labels", "fits", "needs_pyramid", "new_label_layer"]
 
-MAX_SIDE = 16_384
-"""Longest side of a plane whose labels napari can show: the usual limit of OpenGL textures."""
+ARRAY_SIDE = 8_192
+"""Longest side of a plane whose objects are kept in one array: its texture fits every graphics
+card, and napari paints it in milliseconds."""
 
-THUMBNAIL_PIXELS = 4_000_000
-"""Labels up to this size get a new thumbnail with every object; napari reads all pixels for it."""
+ARRAY_BYTES = 4 * 2**30
+"""Largest array of objects; memory is taken only where something is painted."""
+
+ONE_LEVEL = 1_024
+"""Longest side of a plane that needs no coarser levels, whatever its image has."""
+
+
+def needs_pyramid(image: Image) -> bool:
+    """Whether the objects of an image go into a pyramid on disk instead of an array."""
+    shape = image_shape(image)
+    longest = max(shape[-2:])
+    if longest > ARRAY_SIDE or 4 * math.prod(shape) > ARRAY_BYTES:
+        return True
+    return bool(image.multiscale) and longest > ONE_LEVEL
 
 
 def fits(labels: Labels, image: Image) -> bool:
-    """Whether objects of an image can be painted into a layer: in memory, of the same shape."""
+    """Whether the user can pick a layer for an image's objects: one array, of the same shape."""
     return (
         not labels.multiscale
         and isinstance(labels.data, np.ndarray)
@@ -36,16 +52,12 @@ def fits(labels: Labels, image: Image) -> bool:
 def empty_labels(image: Image) -> npt.NDArray[np.uint32]:
     """Array for the objects of an image; memory is taken only where something is painted.
 
-    For an image that `check_size` refuses it is one zero, seen everywhere: prompts are answered.
-
     Raises
     ------
     InputError
         When the system refuses an array of this size.
     """
     shape = image_shape(image)
-    if max(shape[-2:]) > MAX_SIDE:
-        return np.broadcast_to(np.zeros((), np.uint32), shape)
     try:
         return np.zeros(shape, np.uint32)
     except MemoryError:
@@ -55,39 +67,35 @@ def empty_labels(image: Image) -> npt.NDArray[np.uint32]:
         ) from None
 
 
-def check_size(image: Image) -> None:
-    """Refuse to paint objects of an image that is too large for a layer of labels in memory.
+def new_label_layer(
+    viewer: Any, image: Image, data: Any, *, multiscale: bool = False, is_empty: bool = False
+) -> Labels:
+    """Show labels as a new layer on an image, below its prompts and its preview.
 
-    Raises
-    ------
-    InputError
-        When a side of its planes is longer than `MAX_SIDE`.
+    Parameters
+    ----------
+    viewer : napari.Viewer or ViewerModel
+    image : Image
+    data : ndarray of int, or list of arrays
+        The labels, or their levels from fine to coarse.
+    multiscale : bool
+        Whether these are levels.
+    is_empty : bool
+        Whether it is known that there is no object yet, so that napari need not look at every
+        pixel, which takes it most of a second in a plane of 8,192 pixels a side.
     """
-    height, width = image_shape(image)[-2:]
-    if max(height, width) > MAX_SIDE:
-        raise InputError(
-            f"objects in an image of {height} x {width} pixels cannot be kept in napari yet, only "
-            f"up to {MAX_SIDE} along a side: crop the image, or use 'napari-sam predict' with "
-            "-o labels.zarr"
-        )
-
-
-def new_label_layer(viewer: Any, image: Image, labels: npt.NDArray[Any]) -> Labels:
-    """Show an array as a new layer on an image, below its prompts and its preview."""
     from napari.layers import Labels
 
     layer = Labels(
-        labels,
+        data,
+        multiscale=multiscale,
         name=f"{image.name} objects",
         metadata=metadata_for("labels", image),
+        visible=not is_empty,  # what is hidden is not drawn
         **placement_of(image),
     )
     above = [find_layer(viewer, image, role) for role in (*PROMPTS, "preview")]
-    add_below(viewer, layer, above)
+    with drawn_as_empty(layer) if is_empty else nullcontext():
+        layer.visible = True
+        add_below(viewer, layer, above)
     return layer
-
-
-def show_labels(layer: Labels) -> None:
-    """Show what was painted into the layer's array."""
-    small = layer.data.size <= THUMBNAIL_PIXELS
-    layer.refresh(extent=False, thumbnail=small, highlight=False)

@@ -26,7 +26,7 @@ __all__ = [
 KEY = "napari-sam-tiles"
 """Key of our entry in a layer's metadata."""
 
-Role = Literal["points", "boxes", "labels", "preview"]
+Role = Literal["points", "boxes", "labels", "preview", "edit", "frame", "found", "ruler", "ready"]
 
 PROMPTS: tuple[Role, Role] = ("points", "boxes")
 

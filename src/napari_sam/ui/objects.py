@@ -1,37 +1,64 @@
-"""Accepted objects: which Labels layer they go into, and the annotator that puts them there."""
+"""The objects of the present image: candidates until one is accepted, the annotator, its layer."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from napari_sam.segmentation.annotator import Annotator
-from napari_sam.ui.label_layers import (
-    check_size,
-    empty_labels,
-    fits,
-    new_label_layer,
-    show_labels,
-)
+from psygnal import Signal
+
+from napari_sam.errors import InputError, NapariSamError
+from napari_sam.ui.kept_objects import KeptObjects
+from napari_sam.ui.label_layers import fits
 from napari_sam.ui.layer_roles import find_layer
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Callable, Hashable, Mapping
+    from pathlib import Path
 
     from napari.layers import Image, Labels, Layer
 
     from napari_sam.segmentation.candidates import Candidate, Candidates
-    from napari_sam.segmentation.labels.edits import Edit
     from napari_sam.segmentation.predict import Segmenter
+    from napari_sam.segmentation.prompt import MaskRegion, Prompt
+    from napari_sam.segmentation.session.annotator import Annotator
+    from napari_sam.segmentation.session.change import Change
+    from napari_sam.segmentation.session.journal_format import ImageIdentity
+    from napari_sam.segmentation.session.object_row import ObjectRow
 
-__all__ = ["Objects"]
+__all__ = ["Objects", "Refined"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Refined:
+    """An object that is refined.
+
+    Attributes
+    ----------
+    id : int
+    plane : tuple of int
+    region : MaskRegion
+        Its pixels.
+    """
+
+    id: int
+    plane: tuple[int, ...]
+    region: MaskRegion
 
 
 class Objects:
-    """The annotators of a viewer: one for each image and Labels layer, each with its own undo.
+    """Candidates and objects of the image that the user turned to.
+
+    Every image and Labels layer has objects of its own, with their own steps to undo.
 
     Parameters
     ----------
     viewer : napari.Viewer or ViewerModel
+    refuse : callable
+        Called with an error that stopped something the user did on a layer.
+    identify : callable
+        Says what tells an image from others, for the journal of its objects.
 
     Attributes
     ----------
@@ -39,152 +66,261 @@ class Objects:
         The layer that objects are found in.
     layer : Labels or None
         The layer that they go into; None for a new one, made when the first is accepted.
+    candidates : Candidates or None
+        Of the present prompt.
+    chosen : int or None
+        Number of the chosen candidate, from 0.
+    refined : Refined or None
+        The object that the next accepted candidate replaces.
+    held : str
+        Why nothing can be changed just now; empty when it can.
+    changed : Signal
+        A change was put on the screen; carries it.
+    turning : Signal
+        Annotator and layer are about to be left; they can still be used.
+    turned : Signal
+        The annotator or the layer is another one than before.
     """
 
-    def __init__(self, viewer: Any) -> None:
+    changed = Signal(object)
+    turning = Signal()
+    turned = Signal()
+
+    def __init__(
+        self,
+        viewer: Any,
+        refuse: Callable[[Exception], None],
+        identify: Callable[[Image], ImageIdentity],
+    ) -> None:
         self._viewer = viewer
-        self._annotators: dict[tuple[Hashable, Hashable], Annotator] = {}
+        self._refuse = refuse
+        self._identify = identify
+        self._kept: dict[tuple[Hashable, Hashable], KeptObjects] = {}
+        self._segmenter: Segmenter | None = None
+        self._prompt: Prompt | None = None
         self.image: Image | None = None
         self.layer: Labels | None = None
+        self.candidates: Candidates | None = None
+        self.chosen: int | None = None
+        self.refined: Refined | None = None
+        self.held = ""
+
+    # What there is
 
     @property
-    def candidates(self) -> Candidates | None:
-        """Candidates of the present prompt."""
-        annotator = self._annotator
-        return None if annotator is None else annotator.candidates
+    def annotator(self) -> Annotator | None:
+        """Who keeps the objects of image and layer; None before there are any."""
+        kept = self.kept
+        return None if kept is None else kept.annotator
 
     @property
-    def chosen(self) -> int | None:
-        """Number of the chosen candidate, from 0."""
-        annotator = self._annotator
-        return None if annotator is None else annotator.chosen
+    def kept(self) -> KeptObjects | None:
+        """The annotator with what shows it."""
+        kept = self._kept.get(self._key)
+        return kept if kept is not None and kept.is_current else None
+
+    @property
+    def rows(self) -> Mapping[int, ObjectRow]:
+        """The objects by their ids."""
+        annotator = self.annotator
+        return MappingProxyType({}) if annotator is None else annotator.rows
 
     @property
     def candidate(self) -> Candidate | None:
         """The chosen candidate."""
-        candidates, chosen = self.candidates, self.chosen
-        return None if candidates is None or chosen is None else candidates[chosen]
+        if self.candidates is None or self.chosen is None:
+            return None
+        return self.candidates[self.chosen]
+
+    def object_at(self, plane: tuple[int, ...], y: int, x: int) -> int:
+        """Id of the object at a pixel, 0 where there is none."""
+        annotator = self.annotator
+        if annotator is None and self.layer is not None and not self.layer.multiscale:
+            return int(self.layer.data[(*plane, y, x)])
+        return 0 if annotator is None else annotator.object_at(plane, y, x)
+
+    # What the user turns to
 
     def use_image(self, image: Image | None) -> None:
         """Turn to another image, and to the layer that its objects went into before."""
+        self.turning.emit()
         self.clear()
+        self.refined = self._segmenter = None
         self.image = image
         self.layer = None
         if image is not None:
             layer = find_layer(self._viewer, image, "labels")
-            self.layer = layer if layer is not None and fits(layer, image) else None
+            if layer is not None and (layer.multiscale or fits(layer, image)):
+                self.layer = layer
+                self._find_kept()
+        self.turned.emit()
 
     def use_layer(self, layer: Labels | None) -> None:
         """Put objects into another layer from now on; the present candidates stay."""
-        before = self._annotator
+        self.turning.emit()
+        self.refined = None
         self.layer = layer
-        if before is not None:
-            self._carry_over(before)
+        self._find_kept()
+        self.turned.emit()
 
     def forget_layer(self, layer: Layer) -> None:
-        """Drop what belongs to a layer that was removed."""
-        for key in [key for key in self._annotators if layer.unique_id in key]:
-            del self._annotators[key]
+        """Drop what belongs to a layer that was removed; what was kept of it stays on disk."""
+        if layer is self.layer:
+            self.turning.emit()
+        for key in [key for key in self._kept if layer.unique_id in key]:
+            self._kept.pop(key).close()
         if layer is self.layer:
             self.layer = None
+            self.refined = None
+            self.turned.emit()
 
-    def show(self, segmenter: Segmenter, candidates: Candidates) -> None:
-        """Take new candidates; the best is chosen.
+    def close(self) -> None:
+        """Let go of all layers and journals."""
+        for kept in self._kept.values():
+            kept.close()
+        self._kept.clear()
 
-        Raises
-        ------
-        InputError, InputTypeError
-            When the layer's array does not fit the image, or there is no memory for a new one.
-        """
-        if self.image is None:
-            return
-        annotator = self._annotator
-        if annotator is None or not self._is_current(annotator):
-            array = empty_labels(self.image) if self.layer is None else self.layer.data
-            annotator = Annotator(segmenter, array)
-            self._annotators[self._key] = annotator
-        annotator.segmenter = segmenter
-        annotator.show(candidates)
+    # Candidates
+
+    def offer(
+        self, segmenter: Segmenter, candidates: Candidates, prompt: Prompt | None = None
+    ) -> None:
+        """Take new candidates; the best is chosen."""
+        self._segmenter = segmenter
+        self._prompt = prompt
+        self.candidates, self.chosen = candidates, 0
 
     def choose(self, index: int) -> bool:
         """Choose a candidate; False when there is none of that number."""
-        annotator = self._annotator
-        if annotator is None or annotator.candidates is None:
+        if self.candidates is None or not 0 <= index < len(self.candidates):
             return False
-        if not 0 <= index < len(annotator.candidates):
-            return False
-        annotator.choose(index)
+        self.chosen = index
         return True
-
-    def accept(self) -> Edit | None:
-        """Paint the chosen candidate, into a new layer when none was picked.
-
-        Returns
-        -------
-        Edit or None
-            None when there is no candidate.
-
-        Raises
-        ------
-        InputError
-            When nothing of the candidate is left to paint, or the image is too large for a
-            layer of labels.
-        """
-        annotator = self._annotator
-        if annotator is None or annotator.candidates is None or self.image is None:
-            return None
-        if not self._is_current(annotator):
-            annotator = self._carry_over(annotator)
-        if self.layer is None:
-            check_size(self.image)
-        edit = annotator.accept()
-        if self.layer is None:
-            del self._annotators[self._key]
-            self.layer = new_label_layer(self._viewer, self.image, annotator.labels)
-            annotator.labels = self.layer.data
-            self._annotators[self._key] = annotator
-        else:
-            show_labels(self.layer)
-        return edit
-
-    def undo(self) -> Edit | None:
-        """Take the last object back that was accepted into this layer; None when there is none."""
-        annotator = self._annotator
-        if annotator is None or self.layer is None or not self._is_current(annotator):
-            return None
-        edit = annotator.undo()
-        if edit is not None:
-            show_labels(self.layer)
-        return edit
 
     def clear(self) -> None:
         """Forget the present candidates."""
-        annotator = self._annotator
-        if annotator is not None:
-            annotator.clear()
+        self.candidates = self.chosen = self._prompt = None
 
-    def _carry_over(self, before: Annotator) -> Annotator:
-        """Show the candidates of another annotator, or of one with an outdated array."""
-        candidates, chosen = before.candidates, before.chosen
-        before.clear()
+    def refine(self, id_: int, plane: tuple[int, ...]) -> Refined:
+        """Begin to refine an object: its pixels are part of the prompt, it is replaced at the end.
+
+        Raises
+        ------
+        NapariSamError
+            When there is no such object.
+        """
+        prompt = self.ready().refine(id_, plane)
+        self.refined = Refined(id_, plane, prompt.mask)
+        return self.refined
+
+    def end_refining(self) -> None:
+        """Refine nothing any more."""
+        self.refined = None
+        if self.annotator is not None:
+            self.annotator.clear()
+
+    # Changes
+
+    def ready(self) -> Annotator:
+        """Return the annotator of image and layer; makes it, its journal and a layer if need be.
+
+        Raises
+        ------
+        NapariSamError
+            When that is not possible: no image, a full disk, no memory.
+        """
+        if self.held:
+            raise InputError(self.held)
+        kept = self.kept
+        if kept is None:
+            if self.image is None:
+                raise InputError("there is no image: open one first")
+            if (outdated := self._kept.pop(self._key, None)) is not None:
+                outdated.close()
+            kept = KeptObjects.begin(
+                self._viewer, self.image, self._identify(self.image), self.layer, self._segmenter
+            )
+            self._take(kept)
+            if kept.warning is not None:
+                self._refuse(kept.warning)
+        if self._segmenter is not None:
+            kept.annotator.segmenter = self._segmenter
+        return kept.annotator
+
+    def accept(self) -> Change | None:
+        """Make the chosen candidate an object; None when there is no candidate.
+
+        Raises
+        ------
+        NapariSamError
+            When nothing of it is left to paint, or it cannot be kept; the candidates stay.
+        """
+        candidates, chosen = self.candidates, self.chosen
         if candidates is None or chosen is None:
-            return before
-        self.show(before.segmenter, candidates)
-        annotator = self._annotators[self._key]
+            return None
+        if not candidates[chosen].area:
+            raise InputError("the mask has no pixels: choose another candidate")
+        annotator = self.ready()
+        annotator.show(candidates, self._prompt)
         annotator.choose(chosen)
-        return annotator
+        change = annotator.accept()
+        self.refined = None
+        self.clear()
+        return change
+
+    def show(self, change: Change) -> None:
+        """Put a change of the annotator on the screen."""
+        kept = self.kept
+        if kept is not None:
+            kept.show(change)
+        self.changed.emit(change)
+
+    def hold(self, reason: str) -> None:
+        """Let nobody change anything while another thread does; `reason` says what to do."""
+        self.held = reason
+
+    def release(self) -> None:
+        """Let things be changed again."""
+        self.held = ""
+
+    def reopen(self, folder: Path) -> None:
+        """Bring back the objects of an earlier session.
+
+        Raises
+        ------
+        NapariSamError
+            When they cannot be read, or belong to another image.
+        """
+        if self.image is None:
+            return
+        self.turning.emit()
+        self._take(KeptObjects.reopen(self._viewer, self.image, folder, None))
+
+    def _take(self, kept: KeptObjects) -> None:
+        kept.painted.connect(self._on_painted)
+        kept.failed.connect(self._refuse)
+        self.layer = kept.layer
+        self._kept[self._key] = kept
+        self.turned.emit()
+
+    def _find_kept(self) -> None:
+        """Open the journal that a layer of ours came with, when no annotator is open for it."""
+        if self.image is None or self.layer is None or self.kept is not None:
+            return
+        folder = KeptObjects.folder_of(self.layer)
+        if folder is None:
+            return
+        try:
+            self._take(KeptObjects.reopen(self._viewer, self.image, folder, self.layer))
+        except NapariSamError as error:
+            self._refuse(error)
+
+    def _on_painted(self, change: Change) -> None:
+        self.changed.emit(change)
 
     @property
     def _key(self) -> tuple[Hashable, Hashable]:
         return _identity(self.image), _identity(self.layer)
-
-    @property
-    def _annotator(self) -> Annotator | None:
-        return self._annotators.get(self._key)
-
-    def _is_current(self, annotator: Annotator) -> bool:
-        """Whether the layer still shows the annotator's array: somebody may have replaced it."""
-        return self.layer is None or self.layer.data is annotator.labels
 
 
 def _identity(layer: Layer | None) -> Hashable:

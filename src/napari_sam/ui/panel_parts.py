@@ -27,12 +27,12 @@ __all__ = ["ScrollPanel", "StatusLine", "button", "dot", "help_label", "keep_pla
 SCROLL_BAR = 14
 """Pixels kept free at the right for a scroll bar."""
 
-LOWEST = 200
+LOWEST = 160
 """Height that the panel can be squeezed to, in pixels."""
 
 
 def button(
-    text: str, tooltip: str, slot: Callable[[], None], *, checkable: bool = False
+    text: str, tooltip: str, slot: Callable[[], object], *, checkable: bool = False
 ) -> QPushButton:
     """Push button that leaves the keyboard to the canvas."""
     made = QPushButton(text)

@@ -1,12 +1,14 @@
-"""The chosen candidate on the canvas: one small layer, made once, then only filled and moved."""
+"""A mask on the canvas: one small layer, made once, then only filled and, seldom, moved."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from napari_sam.ui.layer_roles import PROMPTS, add_below, find_layer, metadata_for
+from napari_sam.ui.coordinates import image_shape
+from napari_sam.ui.layer_roles import KEY, PROMPTS, add_below, find_layer, metadata_for
 from napari_sam.ui.placement import world_matrix
 from napari_sam.ui.thumbnails import draw_part, outline
 
@@ -16,52 +18,183 @@ if TYPE_CHECKING:
 
     from napari_sam.segmentation.candidates import Candidate
 
-__all__ = ["BUFFER_SIDE", "hide_preview", "show_preview"]
+__all__ = [
+    "BUFFER_SIDE",
+    "Picture",
+    "buffer_of",
+    "buffer_place",
+    "draw_picture",
+    "hide_preview",
+    "show_picture",
+    "show_preview",
+]
 
 BUFFER_SIDE = 1024
 """Side of the layer's buffer in its own pixels. Its cost on the screen is that of one tile,
 whatever the size of the image; a mask that is larger is shown coarser."""
 
-INSIDE, EDGE = 1, 2
+Kind = Literal["candidate", "hover"]
+
+VALUES: dict[Kind, tuple[int, int]] = {"candidate": (1, 2), "hover": (3, 4)}
+"""Values in the buffer inside a mask and on its edge."""
+
 NOTHING = (0.0, 0.0, 0.0, 0.0)
-COLOURS = {None: NOTHING, 0: NOTHING, INSIDE: (1, 0.82, 0.12, 0.3), EDGE: (1, 0.82, 0.12, 1)}
+COLOURS = {
+    None: NOTHING,
+    0: NOTHING,
+    1: (1, 0.82, 0.12, 0.3),
+    2: (1, 0.82, 0.12, 1),
+    3: (1, 0.95, 0.7, 0.18),
+    4: (1, 0.95, 0.7, 0.75),
+}
+
+STATE = "preview"
+"""Key of what the layer shows, beside its role in its metadata."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """A mask, drawn for the preview.
+
+    Parameters
+    ----------
+    plane : tuple of int
+    origin : tuple of int
+        ``(y, x)`` of its first pixel, in level-0 pixels; multiples of `step`.
+    step : int
+        Level-0 pixels along one of its pixels, a power of two.
+    mask, edge : ndarray of bool, shape (h, w)
+        The mask and the pixels along its edge; at most `BUFFER_SIDE` along a side.
+    """
+
+    plane: tuple[int, ...]
+    origin: tuple[int, int]
+    step: int
+    mask: npt.NDArray[np.bool_]
+    edge: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What a preview layer shows, and where its buffer lies."""
+
+    kind: Kind
+    plane: tuple[int, ...]
+    origin: tuple[int, int]
+    step: int
+    matrix: bytes
+
+
+def draw_picture(candidate: Candidate) -> Picture:
+    """Draw a candidate for the preview; touches no layer, so that any thread may do it."""
+    y0, x0, y1, x1 = candidate.bounds or (0, 0, 0, 0)
+    step = 1
+    while True:
+        origin = y0 // step * step, x0 // step * step
+        shape = -(-(y1 - origin[0]) // step), -(-(x1 - origin[1]) // step)
+        if max(shape) <= BUFFER_SIDE:
+            break
+        step *= 2
+    mask = draw_part(candidate, origin, (step, step), shape)
+    return Picture(candidate.plane, origin, step, mask, outline(mask))
 
 
 def show_preview(viewer: Any, image: Image, candidate: Candidate) -> None:
     """Show a candidate; makes the image's preview layer when there is none."""
+    show_picture(viewer, image, draw_picture(candidate))
+
+
+def show_picture(viewer: Any, image: Image, picture: Picture, kind: Kind = "candidate") -> None:
+    """Show a mask that was drawn; makes the image's preview layer when there is none.
+
+    The layer is moved only when the mask lies beyond its buffer: moving costs more than filling.
+    """
     preview = find_layer(viewer, image, "preview")
     if preview is None:
         preview = _new_preview(viewer, image)
-    buffer: npt.NDArray[np.uint8] = preview.data.reshape(preview.data.shape[-2:])
-    y0, x0, y1, x1 = candidate.bounds or (0, 0, 0, 0)
-    step = _step_for((y1 - y0, x1 - x0), buffer.shape)
-    shape = -(-(y1 - y0) // step), -(-(x1 - x0) // step)
-    drawn = draw_part(candidate, (y0, x0), (step, step), shape)
+    buffer = buffer_of(preview, image, picture.step, BUFFER_SIDE)
+    into_world = world_matrix(image)
+    shown = _place(picture, kind, buffer.shape, image, into_world.tobytes(), _state(preview))
+    y, x = ((p - q) // picture.step for p, q in zip(picture.origin, shown.origin, strict=True))
+    inside, edge = VALUES[kind]
     buffer[:] = 0
-    region = buffer[: shape[0], : shape[1]]
-    region[drawn] = INSIDE
-    region[outline(drawn)] = EDGE
-    preview.affine = _affine(image, (*candidate.plane, y0, x0), step)
-    preview.visible = True
+    region = buffer[y : y + picture.mask.shape[0], x : x + picture.mask.shape[1]]
+    region[picture.mask] = inside
+    region[picture.edge] = edge
+    before = _state(preview)
+    preview.metadata[KEY][STATE] = shown
+    if before is None or _where(before) != _where(shown):
+        preview.affine = into_world @ buffer_place((*shown.plane, *shown.origin), shown.step)
+    if not preview.visible:
+        preview.visible = True
     preview.refresh(extent=False, thumbnail=False, highlight=False)
 
 
-def hide_preview(viewer: Any, image: Image) -> None:
-    """Show no candidate; the layer stays, because removing layers is slow and not always safe."""
+def hide_preview(viewer: Any, image: Image, kind: Kind | None = None) -> None:
+    """Show no mask, or none of a kind.
+
+    The layer stays, because removing layers is slow and not always safe.
+    """
     preview = find_layer(viewer, image, "preview")
-    if preview is not None and preview.visible:
+    if preview is None or not preview.visible:
+        return
+    shown = _state(preview)
+    if kind is None or (shown is not None and shown.kind == kind):
         preview.visible = False
         preview.data[...] = 0
+
+
+def buffer_of(layer: Labels, image: Image, step: int, side: int) -> npt.NDArray[np.uint8]:
+    """Pixels of a layer that shows a part of an image.
+
+    They are others where the image is shorter than the buffer: a layer that reached beyond it
+    would make it small in napari's Home view.
+
+    Parameters
+    ----------
+    layer : Labels
+    image : Image
+    step : int
+        Level-0 pixels along one of the layer's pixels.
+    side : int
+        Its longest side in its own pixels.
+
+    Returns
+    -------
+    ndarray of uint8, shape (h, w)
+        To be filled, before a refresh.
+    """
+    shape = tuple(min(side, -(-length // step)) for length in image_shape(image)[-2:])
+    if layer.data.shape[-2:] != shape:
+        layer.data = np.zeros((*[1] * (image.ndim - 2), *shape), np.uint8)
+    pixels: npt.NDArray[np.uint8] = layer.data.reshape(shape)
+    return pixels
+
+
+def buffer_place(origin: tuple[int, ...], step: float) -> npt.NDArray[np.float64]:
+    """Matrix from a buffer's pixels to those of an image, pixel centres at integers in both.
+
+    Parameters
+    ----------
+    origin : tuple of int
+        Image pixel that pixel 0 of the buffer begins with.
+    step : float
+        Image pixels that a buffer pixel spans along y and x; its centre lies in their middle.
+    """
+    ndim = len(origin)
+    matrix = np.eye(ndim + 1)
+    matrix[ndim - 2, ndim - 2] = matrix[ndim - 1, ndim - 1] = step
+    matrix[:-1, -1] = origin
+    matrix[ndim - 2 : ndim, -1] += (step - 1) / 2
+    return matrix
 
 
 def _new_preview(viewer: Any, image: Image) -> Labels:
     from napari.layers import Labels
     from napari.utils import DirectLabelColormap
 
-    level = image.data[0] if image.multiscale else image.data
-    sides = [min(BUFFER_SIDE, int(n)) for n in level.shape[image.ndim - 2 : image.ndim]]
     preview = Labels(
-        np.zeros((*[1] * (image.ndim - 2), *sides), np.uint8),
+        np.zeros((1,) * image.ndim, np.uint8),
         name=f"{image.name} candidate",
         colormap=DirectLabelColormap(color_dict=COLOURS),
         opacity=1.0,
@@ -75,22 +208,36 @@ def _new_preview(viewer: Any, image: Image) -> Labels:
     return preview
 
 
-def _step_for(shape: tuple[int, ...], buffer: tuple[int, ...]) -> int:
-    """Smallest power of two at which a mask fits the buffer."""
-    step = 1
-    while any(-(-length // step) > room for length, room in zip(shape, buffer, strict=True)):
-        step *= 2
-    return step
+def _place(
+    picture: Picture,
+    kind: Kind,
+    room: tuple[int, ...],
+    image: Image,
+    matrix: bytes,
+    before: _Shown | None,
+) -> _Shown:
+    """Where the buffer is to lie: where it is if the mask fits there, else around the mask."""
+    step = picture.step
+    if before is not None and (before.plane, before.step) == (picture.plane, step):
+        gaps = [(p - q) // step for p, q in zip(picture.origin, before.origin, strict=True)]
+        if all(
+            0 <= gap <= length - side
+            for gap, length, side in zip(gaps, room, picture.mask.shape, strict=True)
+        ):
+            return _Shown(kind, picture.plane, before.origin, step, matrix)
+    starts = []
+    for start, side, length, whole in zip(
+        picture.origin, picture.mask.shape, room, image_shape(image)[-2:], strict=True
+    ):
+        centred = start // step - (length - side) // 2
+        starts.append(max(0, min(centred, -(-whole // step) - length)) * step)
+    return _Shown(kind, picture.plane, (starts[0], starts[1]), step, matrix)
 
 
-def _affine(image: Image, origin: tuple[int, ...], step: int) -> npt.NDArray[np.float64]:
-    """World matrix of a buffer whose pixel 0 starts at a pixel of the image.
+def _state(preview: Labels) -> _Shown | None:
+    state: _Shown | None = preview.metadata[KEY].get(STATE)
+    return state
 
-    A buffer pixel spans ``step`` image pixels along y and x, so its centre lies in their middle.
-    """
-    ndim = image.ndim
-    into_image = np.eye(ndim + 1)
-    into_image[ndim - 2, ndim - 2] = into_image[ndim - 1, ndim - 1] = step
-    into_image[:-1, -1] = origin
-    into_image[ndim - 2 : ndim, -1] += (step - 1) / 2
-    return world_matrix(image) @ into_image
+
+def _where(shown: _Shown) -> tuple[object, ...]:
+    return shown.plane, shown.origin, shown.step, shown.matrix

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
-from napari_sam.ui.coordinates import marks_on
+from napari_sam.errors import InputError
+from napari_sam.ui.coordinates import current_plane, marks_on
 from napari_sam.ui.layer_roles import find_layer
 from napari_sam.ui.polarity import polarity_of, set_polarity
 from napari_sam.ui.prompt_layers import fit_edge_width
@@ -55,13 +56,15 @@ class PromptWatch:
         self._quiet = False
         self.points: Points | None = None
         self.boxes: Shapes | None = None
+        self._view: object = None
         for event in self._view_events():
-            event.connect(self._emit)
+            event.connect(self._on_view)
         viewer.scene.camera.events.zoom.connect(self._on_zoom)
 
     def watch(self, image: Image | None) -> None:
         """Watch the layers of another image, or look again for those of this one."""
         self._image = image
+        self._view = self._seen()
         points = boxes = None
         if image is not None:
             points = find_layer(self._viewer, image, "points")
@@ -100,7 +103,7 @@ class PromptWatch:
     def close(self) -> None:
         """Let go of the layers and the viewer."""
         for event in self._view_events():
-            event.disconnect(self._emit)
+            event.disconnect(self._on_view)
         self._viewer.scene.camera.events.zoom.disconnect(self._on_zoom)
         self.watch(None)
 
@@ -147,6 +150,22 @@ class PromptWatch:
     def _on_zoom(self) -> None:
         if self.boxes is not None and self._image is not None:
             fit_edge_width(self._viewer, self.boxes, self._image)
+
+    def _on_view(self) -> None:
+        """Tell only when another plane came into view: the sliders also move with their image."""
+        view = self._seen()
+        if view != self._view:
+            self._view = view
+            self._emit()
+
+    def _seen(self) -> object:
+        """Plane in view, or what to say where there is none."""
+        if self._image is None or self._image not in self._viewer.layers:
+            return None
+        try:
+            return current_plane(self._viewer, self._image)
+        except InputError as error:
+            return str(error)
 
     def _emit(self) -> None:
         if not self._quiet:

@@ -7,50 +7,52 @@ model, and keeps preview and labels up to date; what accepting and undoing mean 
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_warning
 from psygnal import Signal
 
-from napari_sam.errors import InputError, NapariSamError
-from napari_sam.ui.asking import answer_prompt
+from napari_sam.errors import InputError
+from napari_sam.ui.answering import Answering
+from napari_sam.ui.automatic import Automatic
+from napari_sam.ui.background import Background
 from napari_sam.ui.coordinates import current_plane
-from napari_sam.ui.drawing import read_drawing
+from napari_sam.ui.editing import Editing
+from napari_sam.ui.eye import Eye
+from napari_sam.ui.hover import Hover
 from napari_sam.ui.image_watch import ImageWatch
 from napari_sam.ui.layer_roles import PROMPTS, find_image, role_of
+from napari_sam.ui.mouse import Mouse
+from napari_sam.ui.object_actions import ObjectActions
 from napari_sam.ui.objects import Objects
 from napari_sam.ui.placement import move_onto
-from napari_sam.ui.preview import hide_preview, show_preview
+from napari_sam.ui.preview import hide_preview
 from napari_sam.ui.prompt_layers import box_layer, point_layer, target_image
 from napari_sam.ui.prompt_watch import PromptWatch
+from napari_sam.ui.ready_overlay import ReadyOverlay
+from napari_sam.ui.reopening import Reopening
+from napari_sam.ui.review import Review
+from napari_sam.ui.shortcuts import LABELS_KEYS, bind_keys, unbind_keys
+from napari_sam.ui.vision import Vision
 from napari_sam.ui.wording import (
     NO_IMAGE,
-    NO_MARK,
-    NOTHING_TO_UNDO,
-    WAIT,
-    WORKING,
     sentence,
-    what_next,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    import numpy as np
-    import numpy.typing as npt
     from napari.layers import Image, Labels, Layer
 
-    from napari_sam.ui.asking import Answer, Worker
-    from napari_sam.ui.backend import Backend
-    from napari_sam.ui.coordinates import DrawnPrompt
-    from napari_sam.ui.workers import Outcome
+    from napari_sam.segmentation.predict import Segmenter
+    from napari_sam.ui.asking import Worker
+    from napari_sam.ui.backend import Backend, ImageInput
 
 __all__ = ["Session"]
 
 
-class Session:
+class Session(ObjectActions):
     """One viewer's prompts, candidates and objects.
 
     Parameters
@@ -73,14 +75,18 @@ class Session:
         What `load_model` takes.
     objects : Objects
         Candidates, the chosen one, and the layer that accepted objects go into.
+    answering : Answering
+        The question under way, and pictures of the candidates.
+    reopening : Reopening
+        Earlier sessions with the image.
+    editing : Editing
+        Painting objects by hand.
+    hover, background, ready_overlay, automatic, review, vision
+        What the user sees before a click, everything at once, the review, what the model sees.
+    eye : Eye
+        How large objects look to the model.
     status : str
         What is going on, or what to do next.
-    busy : bool
-        Whether an answer is under way.
-    device : str
-        Model and device that gave the last answer.
-    thumbnails : list of ndarray
-        One for each candidate.
     """
 
     changed = Signal()
@@ -88,17 +94,40 @@ class Session:
     def __init__(self, viewer: Any, backend: Backend, worker: Worker) -> None:
         self.viewer = viewer
         self.backend = backend
+        self.worker = worker
         self.model: str | Path = backend.choices()[0].model
-        self.image_watch = ImageWatch(viewer)
-        self.objects = Objects(viewer)
         self.status = NO_IMAGE
-        self.busy = False
-        self.device = ""
-        self.thumbnails: list[npt.NDArray[np.uint8]] = []
+        self._is_closed = False
+        self.eye = Eye(viewer)
+        self.image_watch = ImageWatch(viewer)
+        self.objects = Objects(viewer, self.refuse, lambda image: self.reopening.identity(image))
         self.prompts = PromptWatch(viewer, self)
-        self._worker = worker
-        self._drawn: DrawnPrompt | None = None
-        self._ticket = 0
+        self.answering = Answering(self)
+        self.reopening = Reopening(self)
+        self.editing = Editing(self)
+        self.hover = Hover(self)
+        self.background = Background(self)
+        self.ready_overlay = ReadyOverlay(self)
+        self.automatic = Automatic(self)
+        self.review = Review(self)
+        self.vision = Vision(self)
+        self._mouse = Mouse(self)
+        self._parts = (
+            self._mouse,
+            self.vision,
+            self.review,
+            self.automatic,
+            self.ready_overlay,
+            self.background,
+            self.hover,
+            self.editing,
+            self.reopening,
+            self.prompts,
+            self.objects,
+            self.image_watch,
+        )
+        self._keyed: Labels | None = None
+        self.objects.turned.connect(self._on_objects_turned)
         self.prompts.marks_changed.connect(self.ask)
         self.prompts.polarity_changed.connect(self.changed.emit)
         self.image_watch.turned.connect(self._on_turned)
@@ -109,12 +138,38 @@ class Session:
         viewer.layers.events.removed.connect(self._on_removed)
         self.image_watch.turn_to(target_image(viewer))
 
-    # What the user picks
+    # What there is
 
     @property
     def image(self) -> Image | None:
         """The layer that prompts are for."""
         return self.image_watch.image
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is under way."""
+        return self.answering.busy
+
+    @property
+    def segmenter(self) -> Segmenter | None:
+        """Who gave the last answer for this image; None before the first."""
+        return self.answering.segmenter
+
+    def input(self) -> ImageInput | None:
+        """Describe the present image to a backend."""
+        return None if self.image is None else self.image_watch.input(self.image)
+
+    def plane(self) -> tuple[int, ...] | None:
+        """Plane in view; None where none can be told, and the status line says why."""
+        if self.image is None:
+            return None
+        try:
+            return current_plane(self.viewer, self.image)
+        except InputError as error:
+            self.say(sentence(error))
+            return None
+
+    # What the user picks
 
     def use_image(self, image: Image | None) -> None:
         """Turn to another image."""
@@ -122,10 +177,7 @@ class Session:
 
     def use_labels(self, layer: Labels | None) -> None:
         """Put objects into another layer from now on; None for a new one."""
-        try:
-            self.objects.use_layer(layer)
-        except NapariSamError as error:
-            self._refuse(error)
+        self.objects.use_layer(layer)
         self.changed.emit()
 
     def use_model(self, model: str | Path) -> None:
@@ -142,140 +194,75 @@ class Session:
         """Select the image's box prompts, ready to draw; make the layer when there is none."""
         self._draw(box_layer)
 
-    # What the user does
+    # Candidates
 
     def ask(self) -> None:
         """Ask the model about what is drawn on the plane in view."""
-        self._ticket += 1
-        drawn, hint = read_drawing(self.viewer, self.image, self.prompts)
-        if drawn is None or self.image is None:
-            self._show_nothing(hint)
-            return
-        shown = self.objects.candidates
-        if shown is not None and shown.plane != drawn.prompt.plane:
-            self._show_nothing(WORKING)
-        self._drawn = drawn
-        self.busy, self.status = True, WORKING
-        image = self.image_watch.input(self.image)
-        self._worker.submit(
-            partial(answer_prompt, self.backend, self.model, image, drawn.prompt),
-            partial(self._answered, self._ticket),
-            partial(self._reported, self._ticket),
-        )
-        self.changed.emit()
+        self.answering.ask()
 
     def choose(self, index: int) -> None:
         """Choose a candidate, 0 for the best; nothing happens when there is none of that number."""
         if self.objects.choose(index):
-            self._show_chosen()
+            self.answering.show_chosen()
             self.changed.emit()
 
-    def accept(self) -> None:
-        """Make the chosen candidate an object and wipe its marks; the rest is the next prompt."""
-        if self.busy:
-            self._say(WAIT)
-            return
-        try:
-            edit = self.objects.accept()
-        except InputError as error:
-            self._refuse(error)
-            return
-        if edit is None:
-            self._say(read_drawing(self.viewer, self.image, self.prompts)[1])
-            return
-        if self._drawn is not None:
-            self.prompts.wipe(self._drawn.points, self._drawn.box)
-        self.ask()
-        if not self.busy:
-            self._say(f"Object {edit.value} accepted ({edit.area:,} pixels). {NO_MARK}")
-
-    def undo(self) -> None:
-        """Take the last accepted object back."""
-        edit = self.objects.undo()
-        self._say(NOTHING_TO_UNDO if edit is None else f"Object {edit.value} taken back.")
+    def next_candidate(self, step: int) -> None:
+        """Choose the next candidate, or with -1 the one before; after the last comes the first."""
+        candidates, chosen = self.objects.candidates, self.objects.chosen
+        if candidates is not None and chosen is not None:
+            self.choose((chosen + step) % len(candidates))
 
     def clear(self) -> None:
-        """Wipe the marks of the plane in view and forget the candidates."""
+        """Wipe the marks of the plane in view, forget the candidates and refine nothing."""
+        self.objects.end_refining()
         if self.image is not None:
             try:
                 self.prompts.wipe_plane(current_plane(self.viewer, self.image))
             except InputError as error:
-                self._refuse(error)
+                self.refuse(error)
                 return
         self.ask()
 
-    def close(self) -> None:
-        """Let go of the viewer and stop the worker; layers stay as they are."""
-        self._ticket += 1
-        self._worker.close()
-        if self.image is not None:
-            hide_preview(self.viewer, self.image)
-        self.prompts.close()
-        self.image_watch.close()
-        self.viewer.layers.events.inserted.disconnect(self._on_inserted)
-        self.viewer.layers.events.removed.disconnect(self._on_removed)
+    # Telling
 
-    # Answers
-
-    def _reported(self, ticket: int, text: str) -> None:
-        if ticket == self._ticket:
-            self._say(text)
-
-    def _answered(self, ticket: int, outcome: Outcome[Answer]) -> None:
-        if outcome.error is not None and not isinstance(outcome.error, NapariSamError):
-            if ticket == self._ticket:
-                self._show_nothing(f"This did not work: {outcome.error!r}")
-            raise outcome.error  # a mistake of ours: napari shows it with its traceback
-        if ticket != self._ticket:
-            return
-        try:
-            self._show(outcome.unwrap())
-        except NapariSamError as error:
-            self._show_nothing(NO_MARK)
-            self._refuse(error)
-
-    def _show(self, answer: Answer) -> None:
-        self.objects.show(answer.segmenter, answer.candidates)
-        self.busy = False
-        self.thumbnails = answer.thumbnails
-        self.device = f"{answer.segmenter.model.name} on {answer.segmenter.model.device}"
-        self._show_chosen()
-        self._say(what_next(len(answer.candidates)))
-
-    def _show_chosen(self) -> None:
-        candidate = self.objects.candidate
-        if self.image is not None and candidate is not None:
-            show_preview(self.viewer, self.image, candidate)
-
-    def _show_nothing(self, status: str) -> None:
-        self.objects.clear()
-        self.thumbnails = []
-        self._drawn = None
-        self.busy = False
-        if self.image is not None:
-            hide_preview(self.viewer, self.image)
-        self._say(status)
-
-    def _refuse(self, error: Exception) -> None:
-        self._say(sentence(error))
-        show_warning(sentence(error))
-
-    def _say(self, status: str) -> None:
+    def say(self, status: str) -> None:
+        """Say something in the status line."""
         self.status = status
         self.changed.emit()
+
+    def refuse(self, error: Exception) -> None:
+        """Say why something was not done, in the status line and once as a notification."""
+        self.say(sentence(error))
+        show_warning(sentence(error))
+
+    def close(self) -> None:
+        """Let go of the viewer and stop the worker; layers stay as they are."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self.answering.drop()
+        self.worker.close()
+        if self.image is not None:
+            hide_preview(self.viewer, self.image)
+        for part in self._parts:
+            part.close()
+        if self._keyed is not None:
+            unbind_keys(self._keyed, LABELS_KEYS)
+        self.viewer.layers.events.inserted.disconnect(self._on_inserted)
+        self.viewer.layers.events.removed.disconnect(self._on_removed)
 
     # Layers
 
     def _draw(self, make: Callable[[Any, Image], object]) -> None:
         if self.image is None:
-            self._refuse(InputError("there is no image to prompt: open one first"))
+            self.refuse(InputError("there is no image to prompt: open one first"))
         else:
             make(self.viewer, self.image)
 
     def _on_turned(self, before: Image | None) -> None:
         if before is not None:
             hide_preview(self.viewer, before)
-        self.thumbnails = []
+        self.answering.turn()
         self.objects.use_image(self.image)
         self.prompts.watch(self.image)
         self.ask()
@@ -288,6 +275,15 @@ class Session:
         self.objects.forget_layer(event.value)
         self.prompts.watch(self.image)
         self._ask_again_for(event.value)
+
+    def _on_objects_turned(self) -> None:
+        """Give the keys to the layer of objects, and take them from the one before."""
+        if self._keyed is not None:
+            unbind_keys(self._keyed, LABELS_KEYS)
+        self._keyed = self.objects.layer
+        if self._keyed is not None:
+            bind_keys(self._keyed, self, LABELS_KEYS)
+        self.changed.emit()
 
     def _ask_again_for(self, layer: Layer) -> None:
         if role_of(layer) in PROMPTS:
@@ -302,4 +298,4 @@ class Session:
         for layer in (self.prompts.points, self.prompts.boxes, self.objects.layer):
             if layer is not None and find_image(self.viewer, layer) is self.image:
                 move_onto(layer, self.image)
-        self._show_chosen()
+        self.answering.show_chosen()

@@ -1,35 +1,20 @@
-"""The dock widget: pick image and model, mark an object, choose a candidate, accept it."""
+"""The dock widget: the image on top, a tab for each kind of work, what is going on below."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import (
-    QDockWidget,
-    QFormLayout,
-    QHBoxLayout,
-    QLabel,
-    QSizePolicy,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QDockWidget, QFormLayout, QSizePolicy, QTabWidget, QVBoxLayout, QWidget
 
 from napari_sam.ui.backend import SamBackend
-from napari_sam.ui.candidates_view import CandidatesView
-from napari_sam.ui.layer_pickers import ImagePicker, LabelsPicker
-from napari_sam.ui.model_picker import ModelPicker
+from napari_sam.ui.layer_pickers import ImagePicker
 from napari_sam.ui.open_panels import panel_of, register, unregister, unwrap
-from napari_sam.ui.panel_parts import (
-    ScrollPanel,
-    StatusLine,
-    button,
-    dot,
-    help_label,
-    keep_place,
-    row,
-)
-from napari_sam.ui.polarity import COLOURS
+from napari_sam.ui.pages.click_page import ClickPage
+from napari_sam.ui.pages.everything_page import EverythingPage
+from napari_sam.ui.pages.model_page import ModelPage
+from napari_sam.ui.pages.review_page import ReviewPage
+from napari_sam.ui.panel_parts import ScrollPanel, StatusLine
 from napari_sam.ui.session import Session
 from napari_sam.ui.workers import LatestWorker
 
@@ -41,9 +26,18 @@ if TYPE_CHECKING:
 __all__ = ["SamWidget"]
 
 STYLE = """
+QTabBar { qproperty-drawBase: 0; }
 QPushButton#sam_candidate { padding: 0; }
 QPushButton#sam_candidate:checked { border: 2px solid #ffd11f; }
 """
+
+TABS = (
+    ("Click", "Click on objects, choose a mask, accept it."),
+    ("Everything", "Let the model find all objects, in view or in the whole image."),
+    ("Review", "Look through the objects, the least certain first."),
+    ("Model", "Which model looks at the image, and what it sees of it."),
+)
+"""Name and tooltip of each tab."""
 
 
 class SamWidget(QWidget):
@@ -98,125 +92,41 @@ class SamWidget(QWidget):
     def _build(self) -> None:
         session = self.session
         self.image_picker = ImagePicker(session)
-        self.labels_picker = LabelsPicker(session)
-        self.model_picker = ModelPicker(session.backend.choices())
-        self.model_picker.picked.connect(session.use_model)
-        self.contrast = QLabel()
-        self.contrast.setToolTip("Intensities that the model sees black and white, everywhere.")
-        self.take_contrast = button(
-            "update",
-            "Let the model see the image in the contrast that is shown now; it looks at it anew.",
-            session.image_watch.take_limits,
-        )
-        self.points_button = button(
-            "Points",
-            "Click on objects: makes or selects the point prompts.",
-            session.draw_points,
-            checkable=True,
-        )
-        self.boxes_button = button(
-            "Boxes",
-            "Draw boxes around objects: makes or selects the box prompts.",
-            session.draw_boxes,
-            checkable=True,
-        )
-        self.positive_button = button(
-            "Object",
-            "A left click says: this is the object (key T).",
-            self._say_positive,
-            checkable=True,
-        )
-        self.negative_button = button(
-            "Background",
-            "A left click says: this is not the object (key T). A right click, or one with Alt "
-            "held, always says so.",
-            self._say_negative,
-            checkable=True,
-        )
-        self.positive_button.setIcon(dot(COLOURS[0]))
-        self.negative_button.setIcon(dot(COLOURS[1]))
-        self.candidates = CandidatesView()
-        self.candidates.picked.connect(session.choose)
-        self.accept_button = button(
-            "Accept", "Make the chosen candidate an object (Enter).", session.accept
-        )
-        self.clear_button = button(
-            "Clear", "Wipe the marks on this plane, accept nothing (Esc).", session.clear
-        )
-        self.undo_button = button(
-            "Undo", "Take the last accepted object back (Ctrl+Z).", session.undo
-        )
+        self.image_picker.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.click_page = ClickPage(session)
+        self.everything_page = EverythingPage(session)
+        self.review_page = ReviewPage(session)
+        self.model_page = ModelPage(session)
+        self._pages = (self.click_page, self.everything_page, self.review_page, self.model_page)
+        self.tabs = QTabWidget()
+        self.tabs.setDocumentMode(True)
+        for page, (name, tooltip) in zip(self._pages, TABS, strict=True):
+            index = self.tabs.addTab(ScrollPanel(page), name)
+            self.tabs.setTabToolTip(index, tooltip)
+        self.tabs.currentChanged.connect(self._sync)
+        session.review.refining.connect(self._show_clicks)
         self.status = StatusLine()
-        self.device = QLabel()
-        self.device.setToolTip("The model and the device that gave the last answer.")
-        self._lay_out()
-
-    def _lay_out(self) -> None:
-        keep_place(self.take_contrast)
-        contrast = QHBoxLayout()
-        contrast.addWidget(self.contrast, 1)
-        contrast.addWidget(self.take_contrast)
+        self.status.setContentsMargins(9, 0, 9, 4)
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.setVerticalSpacing(4)
-        for picker in (self.image_picker, self.labels_picker):
-            picker.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        form.setContentsMargins(9, 6, 9, 0)
         form.addRow("Image", self.image_picker.native)
-        form.addRow("Model", self.model_picker)
-        form.addRow("Objects to", self.labels_picker.native)
-        form.addRow("Contrast", contrast)
-        form.addRow("Mark with", row(self.points_button, self.boxes_button))
-        form.addRow("A click says", row(self.positive_button, self.negative_button))
-        content = QWidget()
-        column = QVBoxLayout(content)
-        column.setSpacing(8)
-        column.addLayout(form)
-        column.addWidget(self.candidates)
-        column.addWidget(self.status)
-        column.addLayout(row(self.accept_button, self.clear_button, self.undo_button))
-        column.addWidget(help_label())
-        column.addWidget(self.device)
-        column.addStretch(1)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(ScrollPanel(content))
+        outer.setSpacing(4)
+        outer.addLayout(form)
+        outer.addWidget(self.tabs, 1)
+        outer.addWidget(self.status)
         self.setStyleSheet(STYLE)
 
+    def _show_clicks(self) -> None:
+        self.tabs.setCurrentIndex(0)
+
     def _sync(self, *_: Any) -> None:
-        """Show what the session holds."""
-        session = self.session
+        """Show what the session holds; of the tabs only the one in view."""
         self.image_picker.sync()
-        self.labels_picker.sync()
-        objects, prompts = session.objects, session.prompts
-        self.candidates.show_candidates(objects.candidates, objects.chosen, session.thumbnails)
-        self.status.show_status(session.status, busy=session.busy)
-        self.device.setText(session.device)
-        limits = session.image_watch.limits
-        self.contrast.setText("" if limits is None else f"{limits[0]:.5g} to {limits[1]:.5g}")
-        self.take_contrast.setVisible(session.image_watch.shows_other_limits)
-        active = session.viewer.layers.selection.active
-        for each, layer in (
-            (self.points_button, prompts.points),
-            (self.boxes_button, prompts.boxes),
-        ):
-            each.setEnabled(session.image is not None)
-            each.setChecked(layer is not None and layer is active)
-        for each, polarity in (
-            (self.positive_button, "positive"),
-            (self.negative_button, "negative"),
-        ):
-            each.setEnabled(prompts.points is not None)
-            each.setChecked(prompts.points is not None and prompts.polarity == polarity)
-        self.accept_button.setEnabled(objects.candidates is not None and not session.busy)
-        self.clear_button.setEnabled(session.image is not None)
-
-    def _say_positive(self) -> None:
-        self.session.prompts.polarity = "positive"
-        self._sync()
-
-    def _say_negative(self) -> None:
-        self.session.prompts.polarity = "negative"
-        self._sync()
+        self._pages[self.tabs.currentIndex()].sync()
+        self.status.show_status(self.session.status, busy=self.session.busy)
 
 
 def _close(session: Session, *_: object) -> None:

@@ -175,7 +175,7 @@ def test_of_nested_masks_the_asked_level_stays() -> None:
 
 def test_looser_scores_bring_back_what_was_kept() -> None:
     found = found_masks([square(0, 0, 5), square(10, 10, 5)], scores=[0.95, 0.6])
-    assert resolved(found).found.prompts.tolist() == [0]
+    assert resolved(found, MergeRules(min_score=0.7)).found.prompts.tolist() == [0]
     assert resolved(found, MergeRules(min_score=0.5)).found.prompts.tolist() == [0, 1]
 
 

@@ -254,3 +254,14 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(
     monkeypatch.setattr("pathlib.Path.write_bytes", no_room)
     with pytest.raises(StoreError, match="could not be written \\(No space left on device\\)"):
         records.add((), 1.0, TileIndex(0, 0), FoundMasks.empty())
+
+
+def test_the_bounds_of_a_plane_hold_all_its_masks(records: Records) -> None:
+    assert records.bounds((1,)) is None
+    first = some(TileIndex(0, 0), [(8, 30, 12, 36), (10, 22, 19, 31)], 0.5)
+    second = some(TileIndex(1, 2), [(70, 100, 80, 110)], 0.5)
+    records.add((1,), 0.5, TileIndex(0, 0), first)
+    assert records.bounds((1,)) == (8, 22, 19, 36)
+    records.add((1,), 0.5, TileIndex(1, 2), second)
+    assert records.bounds((1,)) == (8, 22, 80, 110)
+    assert records.bounds((2,)) is None

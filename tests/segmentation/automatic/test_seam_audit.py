@@ -78,3 +78,13 @@ def test_a_plane_of_labels_on_disk_is_read_piece_by_piece(
     monkeypatch.setattr(seam_audit, "SEGMENT", 64)
     assert audit_seams(pyramid, GRID, plane=(0,)) == []
     assert audit_seams(pyramid, GRID, plane=(1,)) == [3]
+
+
+def test_only_a_region_is_looked_at_where_objects_lie_in_one() -> None:
+    labels = np.zeros(GRID.plane_shape, np.uint8)
+    labels[112:132, 30:60] = 1  # both begin at the border of two cores
+    labels[112:132, 240:270] = 2
+    assert audit_seams(labels, GRID) == [1, 2]
+    assert audit_seams(labels, GRID, region=(0, 0, 140, 200)) == [1]
+    assert audit_seams(labels, GRID, region=(112, 30, 132, 60)) == [1]
+    assert audit_seams(labels, GRID, region=(114, 0, 400, 90)) == []

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 SHAPE = (300, 420)
 
-SETTINGS = AutomaticSettings(points_per_side=16)
+SETTINGS = AutomaticSettings(points_per_side=16, min_score=0.88, min_stability=0.92)
 """A point every 8 model pixels, so that every object has one."""
 
 
@@ -214,7 +214,7 @@ def test_progress_says_how_far_a_run_is(session: Segmenter, truth: np.ndarray) -
         if step.stage == "label":
             y0, x0, y1, x1 = step.box
             painted[y0:y1, x0:x1] = True
-    assert painted.all()
+    assert painted[last.result.labels > 0].all()
     assert all(step.result is None for step in steps[:-1])
 
 
@@ -548,6 +548,9 @@ def test_finding_stops_where_a_caller_raises_and_goes_on_later(
     steps = session.find_progress(tmp_path, settings=SETTINGS, on_points=stop)
     with pytest.raises(Enough):
         list(steps)
-    assert finder.asked[2] in finder.asked[:3]
+    stopped = finder.asked[-1]
+    assert len(finder.asked) == 3
+    finder.asked.clear()
     again = list(session.find_progress(tmp_path, settings=SETTINGS))
-    assert again[-1].total - again[-1].new == 2, "the tile that was stopped is done again"
+    assert finder.asked[0] == stopped, "the tile that was stopped is done again"
+    assert again[-1].total - again[-1].new == 2

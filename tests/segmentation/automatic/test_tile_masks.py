@@ -143,6 +143,20 @@ def test_an_object_that_many_points_meet_is_kept_once_with_its_parts() -> None:
     assert (found.scores[:3] > found.scores[3:]).all()
 
 
+@pytest.mark.parametrize("skip", [True, False])
+def test_it_says_how_many_points_are_done_up_to_all(skip: bool) -> None:
+    said = []
+    settings = AutomaticSettings(keep_score=0.5, keep_stability=0.5, skip=skip)
+    finding = find(Discs(*TWO), settings, on_points=lambda *now: said.append(now))
+    assert (finding.asked < 256) == skip
+    assert len(said) == finding.asked
+    assert [total for _, total in said] == [256] * len(said)
+    done = [done for done, _ in said]
+    assert done == sorted(set(done))
+    assert done[0] >= 1
+    assert 256 - done[-1] <= (finding.skipped if skip else 0)
+
+
 def test_a_row_says_where_and_how_it_was_found() -> None:
     decoder = Discs(*TWO)
     points = window_points((SIZE, SIZE), 16)

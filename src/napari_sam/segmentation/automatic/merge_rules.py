@@ -49,8 +49,8 @@ class MergeRules:
         When a number is not in its range.
     """
 
-    min_score: float = 0.88
-    min_stability: float = 0.92
+    min_score: float = 0.6
+    min_stability: float = 0.8
     nms_iou: float = 0.7
     containment: float = 0.5
     min_area: float = 0.0

@@ -8,6 +8,8 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
+
 from napari_sam.images.tiles import TileGrid, TileIndex
 from napari_sam.segmentation.automatic.found import FoundMasks
 from napari_sam.segmentation.automatic.merge import Batch
@@ -114,6 +116,24 @@ class Records:
         else:
             self._files.write(plane, sampling, tile, record)
 
+    def copy_to(self, folder: str | os.PathLike[str]) -> Records:
+        """Write records that are in memory into a folder.
+
+        Returns
+        -------
+        Records
+            Those in the folder.
+
+        Raises
+        ------
+        StoreError
+            When it holds something else, or cannot be written.
+        """
+        copy = Records(self.identity, self.finding, self.plane_shape, folder)
+        for (plane, sampling, tile), record in list(self._memory.items()):
+            copy.add(plane, sampling, tile, record.found, record.cut)
+        return copy
+
     def get(self, plane: tuple[int, ...], sampling: float, tile: TileIndex) -> TileRecord | None:
         """Masks of a tile, and how many were cut off; None when it was not looked at.
 
@@ -163,6 +183,23 @@ class Records:
             found = FoundMasks.together([part.found for part in parts if part is not None])
             ahead = Batch(_meeting(found, box), math.inf)
         yield Batch(FoundMasks.empty(), math.inf) if ahead is None else ahead
+
+    def bounds(self, plane: tuple[int, ...]) -> Box | None:
+        """Smallest ``(y0, x0, y1, x1)`` that holds all masks of a plane; None when there are none.
+
+        Raises
+        ------
+        StoreError
+            When a file cannot be read or is damaged.
+        """
+        boxes = [batch.found.boxes for batch in self.batches(plane) if len(batch.found)]
+        if not boxes:
+            return None
+        (y0, x0), (y1, x1) = (
+            np.min([each[:, :2].min(axis=0) for each in boxes], axis=0).tolist(),
+            np.max([each[:, 2:].max(axis=0) for each in boxes], axis=0).tolist(),
+        )
+        return y0, x0, y1, x1
 
     def _tile_rows(
         self, sampling: float, box: Box

@@ -101,6 +101,9 @@ class Labelling:
             After each block.
         """
         first, samplings = self.target.first_id, set[float]()
+        region = self.records.bounds(plane)  # of a huge plane only a part may have been looked at
+        if region is None:
+            return
 
         def measured() -> Iterator[ResolvedObjects]:
             objects = objects_of(self.records, self.rules, plane, first + len(self.rows))
@@ -109,12 +112,12 @@ class Labelling:
                 samplings.update(part.found.samplings.tolist())
                 yield part
 
-        for painted in paint(measured(), self.target.labels, plane, first_id=first):
+        for painted in paint(measured(), self.target.labels, plane, region, first):
             self.rows.show(painted.ids, painted.areas)
             yield painted
         cut = set[int]()
         for sampling in sorted(samplings):
-            cut.update(audit_seams(self.target.labels, self.records.grid(sampling), plane))
+            cut.update(audit_seams(self.target.labels, self.records.grid(sampling), plane, region))
         self.seams += sorted(number for number in cut if number >= first)
 
     def preview(self, plane: tuple[int, ...], objects: ResolvedObjects) -> Box | None:

@@ -107,7 +107,8 @@ class SegmentRun:
         now = self._start()
         yield now
         for index in range(len(self.planes)):
-            for now in self._find_plane(index, now):
+            for step in self._find_plane(index, now):
+                now = step
                 yield now
         yield replace(now, stage="done", seconds=time.monotonic() - self._begin, latest=None)
 
@@ -121,8 +122,8 @@ class SegmentRun:
         yield now
         for index, plane in enumerate(self.planes):
             new = now.new
-            for now in self._find_plane(index, now):
-                box = None
+            for step in self._find_plane(index, now):
+                now, box = step, None
                 if now.new > new and now.latest is not None:
                     box = labelling.preview(plane, now.latest)
                 new = now.new

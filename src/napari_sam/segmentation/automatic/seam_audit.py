@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam.segmentation.labels.blocks import read
+from napari_sam.segmentation.labels.blocks import read, whole_plane
 from napari_sam.segmentation.labels.pyramid import LabelPyramid
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from napari_sam.images.tiles import TileGrid
     from napari_sam.segmentation.labels.blocks import LabelArray
     from napari_sam.segmentation.labels.edits import Labels
+    from napari_sam.segmentation.mask_grid import Box
 
     Strip = npt.NDArray[Any]
 
@@ -41,7 +42,9 @@ SEGMENT = 16_384
 """Pixels along a line that are read at once: a strip of them takes 4 MB."""
 
 
-def audit_seams(labels: Labels, grid: TileGrid, plane: tuple[int, ...] = ()) -> list[int]:
+def audit_seams(
+    labels: Labels, grid: TileGrid, plane: tuple[int, ...] = (), region: Box | None = None
+) -> list[int]:
     """Find objects that end straight along a line between tiles.
 
     Where a tile cuts an object, the edge is as long as the object is wide there. Lines are the
@@ -54,6 +57,8 @@ def audit_seams(labels: Labels, grid: TileGrid, plane: tuple[int, ...] = ()) -> 
         Tiles in which the objects were found.
     plane : tuple of int
         Index for every leading axis of the labels.
+    region : tuple of int, optional
+        ``(y0, x0, y1, x1)``, level-0 pixels, half-open, that holds all objects.
 
     Returns
     -------
@@ -66,11 +71,15 @@ def audit_seams(labels: Labels, grid: TileGrid, plane: tuple[int, ...] = ()) -> 
         When the labels cannot be read.
     """
     finest = labels.levels[0] if isinstance(labels, LabelPyramid) else labels
+    region = whole_plane(finest) if region is None else region
     shortest = math.ceil(SHORTEST * max(1.0, grid.sampling))
     cut: set[int] = set()
     for axis in (0, 1):
+        along = region[1 - axis], region[3 - axis]
         for line in _lines(grid, axis):
-            for strip, above in _strips(finest, plane, axis, line):
+            if not region[axis] <= line <= region[axis + 2]:
+                continue
+            for strip, above in _strips(finest, plane, axis, line, along):
                 cut |= _cut_above(strip[:above][::-1], strip[above], shortest)
                 cut |= _cut_above(strip[above:], strip[above - 1], shortest)
     return sorted(cut)
@@ -88,7 +97,7 @@ def _lines(grid: TileGrid, axis: int) -> list[int]:
 
 
 def _strips(
-    labels: LabelArray, plane: tuple[int, ...], axis: int, line: int
+    labels: LabelArray, plane: tuple[int, ...], axis: int, line: int, along: tuple[int, int]
 ) -> Iterator[tuple[Strip, int]]:
     """Labels beside a line, piece by piece, turned so that the line lies along the second axis.
 
@@ -98,11 +107,11 @@ def _strips(
     above : int
         Rows of it that lie above the line.
     """
-    across, along = labels.shape[-2:] if axis == 0 else labels.shape[-2:][::-1]
+    across = labels.shape[-2:][axis]
     low, high = max(0, line - DEPTH), min(across, line + DEPTH)
-    for start in range(0, along, SEGMENT):
+    for start in range(*along, SEGMENT):
         # The pieces overlap, so that an object lies whole in one of them unless it is longer.
-        stop = min(start + SEGMENT + SEGMENT // 4, along)
+        stop = min(start + SEGMENT + SEGMENT // 4, along[1])
         if axis == 0:
             yield read(labels, plane, (low, start, high, stop)), line - low
         else:

@@ -26,7 +26,10 @@ _SHARES = ("min_score", "min_stability", "nms_iou", "max_share", "keep_score", "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AutomaticSettings:
-    """Settings of an automatic run, the Segment Anything paper's by default.
+    """Settings of an automatic run.
+
+    The usual thresholds suit the scores of the model that comes with the package, which say what a
+    mask is worth. Those of SAM and MobileSAM are higher: the paper's thresholds are 0.88 and 0.95.
 
     `min_score`, `min_stability`, `nms_iou` and `min_area` choose among the masks that were found
     and may change later without asking the model again, as long as they are not looser than what
@@ -64,8 +67,8 @@ class AutomaticSettings:
     """
 
     points_per_side: int | None = None
-    min_score: float = 0.88
-    min_stability: float = 0.92
+    min_score: float = 0.6
+    min_stability: float = 0.8
     nms_iou: float = 0.7
     max_share: float = 0.95
     min_area: float = 0.0

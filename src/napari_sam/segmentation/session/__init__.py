@@ -1,0 +1,1 @@
+"""Accepting objects one by one: ids, rows, undo, and the journal they are written to first."""

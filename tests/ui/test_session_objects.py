@@ -1,0 +1,361 @@
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from napari_sam.errors import StoreError
+from napari_sam.ui import label_layers
+from napari_sam.ui.layer_roles import KEY, find_layer
+from napari_sam.ui.wording import NO_OBJECT, NOTHING_TO_REDO
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari.components import ViewerModel
+
+    from napari_sam.ui.session import Session
+
+PLACES = ((20, 15), (20, 45), (45, 30))
+"""Of three objects; the discs around them do not touch."""
+
+
+@pytest.fixture
+def three(session: Session) -> Session:
+    """Return a session with three objects."""
+    for place in PLACES:
+        session.prompts.points.add(place)
+        session.accept()
+    return session
+
+
+def ids_at_places(session: Session) -> list[int]:
+    return [int(session.objects.layer.data[place]) for place in PLACES]
+
+
+def point_at(session: Session, *position: float) -> None:
+    """Move the mouse to a pixel of the image."""
+    session.viewer.cursor.position = tuple(session.image.data_to_world(position))
+
+
+def test_steps_are_taken_back_and_done_again(three: Session) -> None:
+    three.delete([2])
+    assert ids_at_places(three) == [1, 0, 3]
+    assert three.status == "Object 2 deleted."
+    three.undo()
+    assert ids_at_places(three) == [1, 2, 3]
+    assert three.status == "Object 2 brought back."
+    three.redo()
+    assert ids_at_places(three) == [1, 0, 3]
+    three.redo()
+    assert three.status == NOTHING_TO_REDO
+    for _ in range(4):
+        three.undo()
+    assert not three.objects.layer.data.any()
+    for _ in range(4):
+        three.redo()
+    assert ids_at_places(three) == [1, 0, 3]
+
+
+def test_merged_objects_are_one_and_come_apart_again(three: Session) -> None:
+    three.merge([3, 1])
+    assert ids_at_places(three) == [1, 2, 1]
+    assert set(three.objects.rows) == {1, 2}
+    assert "merged into one" in three.status
+    three.undo()
+    assert ids_at_places(three) == [1, 2, 3]
+
+
+def test_the_features_of_the_layer_follow_every_step(three: Session) -> None:
+    layer = three.objects.layer
+    assert list(layer.features["index"]) == [1, 2, 3]
+    assert list(layer.features["source"]) == ["prompt"] * 3
+    np.testing.assert_allclose(layer.features["score"], 0.9)
+    three.mark([2], "accepted")
+    assert list(layer.features["state"]) == ["new", "accepted", "new"]
+    three.delete([1])
+    assert list(layer.features["index"]) == [2, 3]
+    three.undo()
+    assert list(layer.features["index"]) == [1, 2, 3]
+
+
+def test_an_object_under_the_mouse_is_refined_and_replaced(three: Session, backend: Any) -> None:
+    point_at(three, 21, 44)
+    before = int((three.objects.layer.data == 2).sum())
+    three.refine()
+    assert three.objects.refined.id == 2
+    prompt = backend.prompts[-1]
+    assert prompt.mask.mask.sum() == before
+    three.prompts.points.add((20, 47))
+    assert backend.prompts[-1].mask is not None
+    three.choose(2)
+    three.accept()
+    data = three.objects.layer.data
+    assert data[20, 47] == 2
+    assert (data == 2).sum() > before
+    assert set(three.objects.rows) == {1, 2, 3}
+    assert three.objects.refined is None
+    three.undo()
+    assert (data == 2).sum() == before
+    assert ids_at_places(three) == [1, 2, 3]
+
+
+def test_clearing_ends_refining(three: Session) -> None:
+    three.refine(2)
+    assert three.objects.refined is not None
+    three.clear()
+    assert three.objects.refined is None
+    three.prompts.points.add((45, 60))
+    three.accept()
+    assert three.objects.layer.data[45, 60] == 4
+    assert ids_at_places(three) == [1, 2, 3]
+
+
+def test_background_points_correct_an_object_that_is_refined(three: Session, backend: Any) -> None:
+    three.refine(1)
+    three.prompts.polarity = "negative"
+    three.prompts.points.add((20, 18))
+    prompt = backend.prompts[-1]
+    assert prompt.mask is not None
+    assert list(prompt.labels) == [0]
+
+
+def test_the_object_under_the_mouse_is_deleted(three: Session) -> None:
+    point_at(three, 5, 70)
+    three.delete_here()
+    assert three.status == NO_OBJECT
+    point_at(three, 45, 31)
+    three.delete_here()
+    assert ids_at_places(three) == [1, 2, 0]
+    point_at(three, -100, 400)
+    assert three.object_here() == 0
+
+
+def test_objects_of_the_users_own_layer_can_be_changed(
+    session: Session, viewer: ViewerModel, picture: np.ndarray
+) -> None:
+    mine = viewer.add_labels(np.zeros(picture.shape, np.uint16), name="mine")
+    mine.data[10:20, 10:20] = 7
+    mine.data[30:40, 10:20] = 9
+    mine.features = {"index": [7, 9], "cell type": ["a", "b"]}
+    session.use_labels(mine)
+    session.delete([7])
+    assert not mine.data[10:20].any()
+    session.undo()
+    assert (mine.data == 7).sum() == 100
+    session.merge([7, 9])
+    assert set(np.unique(mine.data)) == {0, 7}
+    session.undo()
+    session.refine(9)
+    assert session.objects.refined.region.mask.sum() == 100
+    assert "cell type" in mine.features.columns, "the user's own table stays"
+
+
+def test_strokes_of_napari_are_steps_like_all_others(three: Session) -> None:
+    layer = three.objects.layer
+    three.editing.toggle()
+    assert three.viewer.layers.selection.active is layer
+    assert layer.selected_label == 4
+    layer.brush_size = 5
+    layer.paint((50, 60), 4)
+    assert three.objects.rows[4].source == "painted"
+    assert list(layer.features["index"]) == [1, 2, 3, 4]
+    keys = {str(key): call for key, call in layer.keymap.items()}
+    keys["Ctrl+Z"](layer)
+    assert layer.data[50, 60] == 0
+    keys["Ctrl+Shift+Z"](layer)
+    assert layer.data[50, 60] == 4
+    three.editing.toggle()
+    assert three.viewer.layers.selection.active is three.prompts.points
+
+
+def test_what_was_there_is_offered_and_brought_back(
+    three: Session, make_session: Any, worker: Any
+) -> None:
+    viewer, image = three.viewer, three.image
+    three.delete([2])
+    three.close()
+    viewer.layers.remove(find_layer(viewer, image, "labels"))
+    again = make_session(type(worker)(at_once=True))
+    assert again.objects.layer is None, "nothing comes back by itself"
+    assert again.reopening.offer.text.startswith("2 objects of this image")
+    again.reopening.bring_back()
+    assert again.reopening.offer is None
+    assert ids_at_places(again) == [1, 0, 3]
+    again.undo()
+    assert ids_at_places(again) == [1, 2, 3]
+    assert list(again.objects.layer.features["index"]) == [1, 2, 3]
+
+
+def test_a_removed_layer_of_objects_is_offered_again(three: Session) -> None:
+    three.viewer.layers.remove(three.objects.layer)
+    assert three.objects.annotator is None
+    three.reopening.bring_back()
+    assert ids_at_places(three) == [1, 2, 3]
+    three.viewer.layers.remove(three.objects.layer)
+    three.reopening.decline()
+    assert three.reopening.offer is None
+    three.prompts.points.add((20, 30))
+    three.accept()
+    assert three.objects.layer.data[20, 30] == 1, "a new session"
+
+
+def test_another_panel_goes_on_with_what_was_painted_without_one(
+    three: Session, make_session: Any, worker: Any
+) -> None:
+    layer = three.objects.layer
+    three.close()
+    layer.data[50:54, 60:64] = 8
+    again = make_session(type(worker)(at_once=True))
+    assert again.objects.layer is layer
+    assert ids_at_places(again) == [1, 2, 3]
+    assert (layer.data == 8).sum() == 16
+    again.undo()
+    assert not (layer.data == 8).any()
+    again.undo()
+    assert ids_at_places(again) == [1, 2, 0]
+
+
+def test_without_a_disk_objects_are_kept_in_memory_and_the_user_is_told_once(
+    session: Session, sessions_folder: Path, warnings_shown: list[str]
+) -> None:
+    sessions_folder.write_text("in the way")
+    for place in PLACES:
+        session.prompts.points.add(place)
+        session.accept()
+    assert ids_at_places(session) == [1, 2, 3]
+    assert len(warnings_shown) == 1
+    assert "save the layer" in warnings_shown[0]
+    session.undo()
+    assert ids_at_places(session) == [1, 2, 0]
+
+
+def test_a_full_disk_changes_nothing_and_the_candidates_stay(
+    three: Session, warnings_shown: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = three.objects.annotator.journal
+
+    def fail(_: object) -> None:
+        raise StoreError("the journal could not be written (disk full): make room on the disk")
+
+    three.prompts.points.add((45, 60))
+    with monkeypatch.context() as patch:
+        patch.setattr(journal, "append", fail)
+        three.accept()
+        assert len(warnings_shown) == 1
+        assert "make room" in warnings_shown[0]
+        assert three.objects.layer.data[45, 60] == 0
+        three.objects.layer.paint((50, 70), 9)
+        assert three.objects.layer.data[50, 70] == 0
+    assert three.objects.candidates is not None
+    three.accept()
+    assert three.objects.layer.data[45, 60] == 4
+
+
+# Labels on disk
+
+
+@pytest.fixture
+def large(
+    viewer: ViewerModel, worker: Any, make_session: Any, monkeypatch: pytest.MonkeyPatch
+) -> Session:
+    """Return a session on an image whose objects go into a pyramid."""
+    monkeypatch.setattr(label_layers, "ONE_LEVEL", 1_000)
+    plane = np.zeros((1100, 1300), np.uint8)
+    viewer.add_image([plane, plane[::2, ::2]], multiscale=True, contrast_limits=(0, 9), name="big")
+    session = make_session(worker)
+    session.draw_points()
+    return session
+
+
+def test_objects_of_a_large_image_go_into_levels_that_stay_in_step(large: Session) -> None:
+    large.prompts.points.add((400, 500))
+    large.choose(2)
+    large.accept()
+    layer, annotator = large.objects.layer, large.objects.annotator
+    assert layer.multiscale
+    assert not layer.editable
+    assert [level.shape for level in layer.data] == [(1100, 1300), (550, 650)]
+    assert layer.data[0][400, 500] == layer.data[1][200, 250] == 1
+    assert isinstance(layer.data[-1], np.ndarray), "napari reads a coarsest level on disk only once"
+    np.testing.assert_array_equal(layer.data[-1], annotator.labels.levels[-1][:])
+    large.undo()
+    assert not layer.data[-1].any()
+    large.redo()
+    assert (layer.data[-1] == 1).sum() == pytest.approx(489 / 4, rel=0.1)
+    assert list(layer.features["index"]) == [1]
+
+
+def test_objects_of_a_large_image_come_back(large: Session, make_session: Any, worker: Any) -> None:
+    large.prompts.points.add((400, 500))
+    large.accept()
+    layer = large.objects.layer
+    large.close()
+    again = make_session(type(worker)(at_once=True))
+    assert again.objects.layer is layer
+    assert set(again.objects.rows) == {1}
+    again.viewer.layers.remove(layer)
+    again.reopening.bring_back()
+    assert again.objects.layer is not layer
+    assert again.objects.layer.data[0][400, 500] == 1
+    again.undo()
+    assert not again.objects.layer.data[-1].any()
+
+
+def test_a_large_image_is_painted_in_a_window_and_kept_in_one_step(large: Session) -> None:
+    large.prompts.points.add((400, 500))
+    large.accept()
+    large.viewer.canvas.size = (400, 600)
+    large.viewer.scene.camera.center = (400, 500)
+    large.viewer.scene.camera.zoom = 2
+    large.editing.toggle()
+    window = large.editing.window
+    assert window.pixels.shape == (200, 300)
+    assert window.layer.selected_label == 2
+    window.layer.paint((50, 60), 2)
+    window.layer.fill((100, 150), 0)
+    painted = int((window.pixels == 2).sum())
+    assert painted
+    levels = large.objects.layer.data
+    assert levels[0][400, 500] == 1, "nothing is changed yet"
+    large.editing.toggle()
+    assert large.editing.window is None
+    assert not window.layer.visible
+    assert (levels[0][:] == 2).sum() == painted
+    assert levels[0][400, 500] == 0
+    assert set(large.objects.rows) == {2}
+    large.undo()
+    assert set(large.objects.rows) == {1}
+    assert levels[1][200, 250] == 1
+
+
+@pytest.mark.parametrize("gone", ["window", "labels", "image"])
+def test_what_was_painted_in_a_window_is_kept_whatever_is_removed(
+    large: Session, gone: str, sessions_folder: Path
+) -> None:
+    large.viewer.canvas.size = (400, 600)
+    large.viewer.scene.camera.center = (400, 500)
+    large.editing.toggle()
+    window = large.editing.window
+    window.layer.paint((50, 60), 1)
+    layers = {"window": window.layer, "labels": large.objects.layer, "image": large.image}
+    annotator = large.objects.annotator
+    large.viewer.layers.remove(layers[gone])
+    assert set(annotator.rows) == {1}
+    assert large.editing.window is None
+
+
+def test_a_missing_folder_of_a_layer_is_no_catastrophe(
+    three: Session, make_session: Any, worker: Any, warnings_shown: list[str]
+) -> None:
+    layer = three.objects.layer
+    three.close()
+    shutil.rmtree(layer.metadata[KEY]["journal"])
+    again = make_session(type(worker)(at_once=True))
+    assert len(warnings_shown) == 1
+    again.prompts.points.add((45, 60))
+    again.accept()
+    assert layer.data[45, 60] == 4
+    assert ids_at_places(again) == [1, 2, 3]
