@@ -47,7 +47,7 @@ SLOTS = (
     (FoundDrawing, ("show", "use_rules", "more", "_on_view", "_on_drawn", "_on_end")),
     (Runner, ("_on_posted", "_deliver")),
     (EverythingPage, ("sync",)),
-    (Activity, ("sync",)),
+    (Activity, ("sync", "_change")),
     (Diameter, ("set",)),
 )
 

@@ -7,47 +7,26 @@ import of torchvision and timm is not used by what is measured here.
 from __future__ import annotations
 
 import importlib
+import runpy
 import sys
-import types
 import warnings
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from torch import nn
 
 if TYPE_CHECKING:
+    import types
+
     from napari_sam.model.sam import Sam
 
 
-class _DropPath(nn.Identity):
-    """Stochastic depth, which does nothing outside of training."""
-
-    def __init__(self, *_: object) -> None:
-        super().__init__()
-
-
-_STUBS: dict[str, dict[str, Any]] = {
-    "torchvision": {},
-    "torchvision.ops": {},
-    "torchvision.ops.boxes": {"batched_nms": None, "box_area": None},
-    "torchvision.transforms": {},
-    "torchvision.transforms.functional": {"resize": None, "to_pil_image": None},
-    "timm": {},
-    "timm.models": {},
-    "timm.models.layers": {
-        "DropPath": _DropPath,
-        "to_2tuple": lambda value: (value, value),
-        "trunc_normal_": nn.init.trunc_normal_,
-    },
-    "timm.models.registry": {"register_model": lambda function: function},
-}
+PACKAGES = runpy.run_path(str(Path(__file__).parents[1] / "tests/reference_packages.py"))
 
 
 def _import(name: str) -> types.ModuleType:
-    for stub, names in _STUBS.items():
-        if stub not in sys.modules:
-            module = types.ModuleType(stub)
-            module.__dict__.update(names)
-            sys.modules[stub] = module
+    for stub, module in PACKAGES["stand_ins"](name.partition(".")[0]).items():
+        sys.modules.setdefault(stub, module)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return importlib.import_module(name)

@@ -33,7 +33,8 @@ def test_the_list_names_every_model_of_the_registry(run: Run) -> None:
     listed = json.loads(run("models", "list", "--json").stdout)
     assert [entry["name"] for entry in listed] == list(checkpoints.REGISTRY)
     assert all(len(entry["sha256"]) == 64 and entry["licence"] for entry in listed)
-    carried = [entry["name"] for entry in listed if entry["package"]]
+    carried = [entry["name"] for entry in listed if entry["package"] or not entry["urls"]]
+    assert checkpoints.DEFAULT_MODEL in carried, "it comes with the plugin"
     assert all(entry["path"] is None for entry in listed if entry["name"] not in carried)
 
 

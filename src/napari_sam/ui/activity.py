@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from napari.utils import cancelable_progress
+from qtpy.QtCore import QTimer
 
 if TYPE_CHECKING:
     from napari_sam.ui.automatic import Automatic
@@ -15,12 +15,15 @@ __all__ = ["Activity", "share_done"]
 STEPS = 1000
 """What a full bar counts."""
 
-PERIOD = 0.5
-"""Seconds between two changes of the bar: napari handles other events at each."""
+PERIOD = 500
+"""Milliseconds between two changes of the bar, and before there is one."""
 
 
 class Activity:
     """Shows a run in the activity dock while there is one; the GUI's thread only.
+
+    The bar changes by the clock, never inside a call: napari handles all events that wait whenever
+    a bar is made or changes.
 
     Parameters
     ----------
@@ -30,29 +33,46 @@ class Activity:
     def __init__(self, automatic: Automatic) -> None:
         self._automatic = automatic
         self._bar: _Bar | None = None
-        self._changed = 0.0
+        self._is_on = False
+        self._is_changing = False
+        self._timer = QTimer()
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._change)
         automatic.changed.connect(self.sync)
 
     def sync(self) -> None:
-        """Show what there is."""
-        automatic = self._automatic
-        if automatic.state in ("idle", "painting"):
+        """Show what there is, soon; at once that there is nothing any more."""
+        if self._automatic.state in ("idle", "painting"):
             self.close()
-            return
-        if self._bar is None:
-            image = automatic.image
-            self._bar = _Bar(automatic, "Finding objects" + (f" in {image.name}" if image else ""))
-        now = time.monotonic()
-        if now - self._changed < PERIOD:
-            return
-        self._changed = now  # first: napari handles events while the bar changes
-        self._bar.show(share_done(automatic))
+        elif not self._is_on:
+            self._is_on = True
+            self._timer.start(PERIOD)
 
     def close(self) -> None:
         """Take the bar away."""
+        self._is_on = False
+        self._timer.stop()
         bar, self._bar = self._bar, None
         if bar is not None:
             bar.close()
+
+    def _change(self) -> None:
+        if self._is_changing:
+            return  # another run began while napari handled events: its turn comes below
+        self._is_changing = True
+        try:
+            if self._bar is None:
+                image = self._automatic.image
+                text = "Finding objects" + (f" in {image.name}" if image else "")
+                self._bar = _Bar(self._automatic, text)
+            else:
+                self._bar.show(share_done(self._automatic))
+        finally:
+            self._is_changing = False
+        if self._is_on:
+            self._timer.start(PERIOD)
+        else:  # it ended while the bar was made
+            self.close()
 
 
 class _Bar(cancelable_progress):  # type: ignore[misc]

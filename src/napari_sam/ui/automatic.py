@@ -152,7 +152,7 @@ class Automatic:
             return
         self._run = run
         self.diameter.hide()
-        self.drawing.hide()
+        self.drawing.begin(image)
         self.progress = self.tile = None
         self.is_finished = False
         self.state = "finding"
@@ -358,9 +358,8 @@ class Automatic:
         return self._own_runner
 
     def _refuse(self, error: Exception) -> None:
-        self.status = sentence(error)
         self._session.refuse(error)
-        self.changed.emit()
+        self._say(sentence(error))
 
     def _say(self, status: str) -> None:
         self.status = status

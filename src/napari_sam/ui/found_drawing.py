@@ -11,7 +11,7 @@ from psygnal import Signal
 from napari_sam.errors import NapariSamError
 from napari_sam.ui.coordinates import current_plane, image_shape
 from napari_sam.ui.eye import visible_box
-from napari_sam.ui.found_preview import draw_found, hide_found, show_found
+from napari_sam.ui.found_preview import draw_found, hide_found, make_found, show_found
 from napari_sam.ui.wording import sentence
 
 if TYPE_CHECKING:
@@ -83,6 +83,11 @@ class FoundDrawing:
     def is_on(self) -> bool:
         """Whether objects are to be shown."""
         return self._image is not None
+
+    def begin(self, image: Image) -> None:
+        """Show nothing yet, but have the layer for it: adding one takes napari long."""
+        self.hide()
+        make_found(self._viewer, image)
 
     def show(self, image: Image, folder: Path, rules: MergeRules) -> None:
         """Show from now on what the records in a folder hold."""

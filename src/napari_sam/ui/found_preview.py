@@ -10,7 +10,7 @@ import numpy as np
 from napari_sam.ui.coordinates import image_shape
 from napari_sam.ui.layer_roles import PROMPTS, add_below, find_layer, metadata_for
 from napari_sam.ui.placement import world_matrix
-from napari_sam.ui.preview import buffer_of, buffer_place
+from napari_sam.ui.preview import buffer_of, buffer_place, new_buffer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,15 @@ if TYPE_CHECKING:
     from napari_sam.segmentation.automatic.merge_rules import MergeRules
     from napari_sam.segmentation.mask_grid import Box
 
-__all__ = ["BUFFER_SIDE", "FoundView", "draw_found", "hide_found", "show_found", "step_for"]
+__all__ = [
+    "BUFFER_SIDE",
+    "FoundView",
+    "draw_found",
+    "hide_found",
+    "make_found",
+    "show_found",
+    "step_for",
+]
 
 BUFFER_SIDE = 2048
 """Side of the layer's buffer in its own pixels. What is in view is drawn coarser, by a power of
@@ -121,11 +129,15 @@ def step_for(box: Box) -> int:
     return step
 
 
+def make_found(viewer: Any, image: Image) -> Labels:
+    """Give the image's layer of found objects; makes it, hidden, when there is none."""
+    layer: Labels | None = find_layer(viewer, image, "found")
+    return _new_layer(viewer, image) if layer is None else layer
+
+
 def show_found(viewer: Any, image: Image, view: FoundView) -> None:
     """Show found objects; makes the image's layer for them when there is none."""
-    layer = find_layer(viewer, image, "found")
-    if layer is None:
-        layer = _new_layer(viewer, image)
+    layer = make_found(viewer, image)
     buffer = buffer_of(layer, image, view.step, BUFFER_SIDE)
     starts, spans = [], []
     for axis, side in enumerate(view.pixels.shape):
@@ -138,7 +150,8 @@ def show_found(viewer: Any, image: Image, view: FoundView) -> None:
     affine = world_matrix(image) @ buffer_place((*view.plane, *starts), view.step)
     if not np.array_equal(layer.affine.affine_matrix, affine):
         layer.affine = affine
-    layer.visible = True
+    if not layer.visible:
+        layer.visible = True
     layer.refresh(extent=False, thumbnail=False, highlight=False)
 
 
@@ -192,13 +205,14 @@ def _new_layer(viewer: Any, image: Image) -> Labels:
     from napari.layers import Labels
 
     layer = Labels(
-        np.zeros((1,) * image.ndim, np.uint8),
+        new_buffer(image, BUFFER_SIDE),
         name=f"{image.name} found",
         opacity=OPACITY,
         units=image.units,
         axis_labels=image.axis_labels,
         affine=world_matrix(image),
         metadata=metadata_for("found", image),
+        visible=False,
     )
     layer.editable = False
     others = [find_layer(viewer, image, role) for role in (*PROMPTS, "preview", "ruler")]

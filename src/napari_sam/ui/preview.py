@@ -25,6 +25,8 @@ __all__ = [
     "buffer_place",
     "draw_picture",
     "hide_preview",
+    "make_preview",
+    "new_buffer",
     "show_picture",
     "show_preview",
 ]
@@ -104,14 +106,21 @@ def show_preview(viewer: Any, image: Image, candidate: Candidate) -> None:
     show_picture(viewer, image, draw_picture(candidate))
 
 
+def make_preview(viewer: Any, image: Image) -> Labels:
+    """Give the image's preview layer; makes it, hidden, when there is none.
+
+    Adding a layer takes napari long: do it where nobody moves the mouse.
+    """
+    preview: Labels | None = find_layer(viewer, image, "preview")
+    return _new_preview(viewer, image) if preview is None else preview
+
+
 def show_picture(viewer: Any, image: Image, picture: Picture, kind: Kind = "candidate") -> None:
     """Show a mask that was drawn; makes the image's preview layer when there is none.
 
     The layer is moved only when the mask lies beyond its buffer: moving costs more than filling.
     """
-    preview = find_layer(viewer, image, "preview")
-    if preview is None:
-        preview = _new_preview(viewer, image)
+    preview = make_preview(viewer, image)
     buffer = buffer_of(preview, image, picture.step, BUFFER_SIDE)
     into_world = world_matrix(image)
     shown = _place(picture, kind, buffer.shape, image, into_world.tobytes(), _state(preview))
@@ -164,11 +173,16 @@ def buffer_of(layer: Labels, image: Image, step: int, side: int) -> npt.NDArray[
     ndarray of uint8, shape (h, w)
         To be filled, before a refresh.
     """
-    shape = tuple(min(side, -(-length // step)) for length in image_shape(image)[-2:])
-    if layer.data.shape[-2:] != shape:
-        layer.data = np.zeros((*[1] * (image.ndim - 2), *shape), np.uint8)
-    pixels: npt.NDArray[np.uint8] = layer.data.reshape(shape)
+    shape = _buffer_shape(image, step, side)
+    if layer.data.shape != shape:
+        layer.data = np.zeros(shape, np.uint8)
+    pixels: npt.NDArray[np.uint8] = layer.data.reshape(shape[-2:])
     return pixels
+
+
+def new_buffer(image: Image, side: int) -> npt.NDArray[np.uint8]:
+    """Pixels of a new layer, shape (1, ..., h, w): those `buffer_of` gives for a step of 1."""
+    return np.zeros(_buffer_shape(image, 1, side), np.uint8)
 
 
 def buffer_place(origin: tuple[int, ...], step: float) -> npt.NDArray[np.float64]:
@@ -189,12 +203,17 @@ def buffer_place(origin: tuple[int, ...], step: float) -> npt.NDArray[np.float64
     return matrix
 
 
+def _buffer_shape(image: Image, step: int, side: int) -> tuple[int, ...]:
+    sides = (min(side, -(-length // step)) for length in image_shape(image)[-2:])
+    return (*[1] * (image.ndim - 2), *sides)
+
+
 def _new_preview(viewer: Any, image: Image) -> Labels:
     from napari.layers import Labels
     from napari.utils import DirectLabelColormap
 
     preview = Labels(
-        np.zeros((1,) * image.ndim, np.uint8),
+        new_buffer(image, BUFFER_SIDE),
         name=f"{image.name} candidate",
         colormap=DirectLabelColormap(color_dict=COLOURS),
         opacity=1.0,
@@ -202,6 +221,7 @@ def _new_preview(viewer: Any, image: Image) -> Labels:
         axis_labels=image.axis_labels,
         affine=world_matrix(image),
         metadata=metadata_for("preview", image),
+        visible=False,
     )
     preview.editable = False
     add_below(viewer, preview, [find_layer(viewer, image, role) for role in PROMPTS])

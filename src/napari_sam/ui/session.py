@@ -26,7 +26,7 @@ from napari_sam.ui.mouse import Mouse
 from napari_sam.ui.object_actions import ObjectActions
 from napari_sam.ui.objects import Objects
 from napari_sam.ui.placement import move_onto
-from napari_sam.ui.preview import hide_preview
+from napari_sam.ui.preview import hide_preview, make_preview
 from napari_sam.ui.prompt_layers import box_layer, point_layer, target_image
 from napari_sam.ui.prompt_watch import PromptWatch
 from napari_sam.ui.ready_overlay import ReadyOverlay
@@ -258,6 +258,7 @@ class Session(ObjectActions):
             self.refuse(InputError("there is no image to prompt: open one first"))
         else:
             make(self.viewer, self.image)
+            make_preview(self.viewer, self.image)  # now, as adding a layer takes napari long
 
     def _on_turned(self, before: Image | None) -> None:
         if before is not None:

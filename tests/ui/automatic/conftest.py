@@ -83,7 +83,7 @@ class Finder:
                     FoundMasks.empty(),
                     boxes=np.array([box]),
                     rles=rles,
-                    scores=np.array([0.95 if is_certain(number) else 0.7], np.float32),
+                    scores=np.array([0.95 if is_certain(number) else 0.55], np.float32),
                     stability=np.array([0.95], np.float32),
                     areas=np.array([mask.sum()]),
                     points=np.array([(y.mean(), x.mean())]),

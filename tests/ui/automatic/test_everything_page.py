@@ -85,10 +85,10 @@ def test_controls_change_what_is_looked_for_and_chosen(
 def test_it_shows_what_was_set_elsewhere(page: EverythingPage, automatic: Automatic) -> None:
     automatic.diameter.set(33)
     automatic.use_region("shape")
-    automatic.use_rules(MergeRules(min_score=0.6, level="part"))
+    automatic.use_rules(MergeRules(min_score=0.5, level="part"))
     assert page.diameter.value() == 33
     assert page.region.currentData() == "shape"
-    assert page.score.value() == pytest.approx(0.6)
+    assert page.score.value() == pytest.approx(0.5)
     assert page.level.currentData() == "part"
 
 
@@ -118,13 +118,13 @@ def test_a_run_from_the_first_press_to_the_last(
     drawer.draw()
     assert page.bar.value() == page.bar.maximum()
     assert page.shown.text() == "40 objects in view"
-    page.score.setValue(0.6)
+    page.score.setValue(0.5)
     drawer.draw()
     assert page.shown.text() == "88 objects in view"
     page.keep_button.click()
     assert not page.keep_button.isEnabled()
     runner.finish()
-    assert fake_session.objects.annotator.painted[0][1].min_score == 0.6
+    assert fake_session.objects.annotator.painted[0][1].min_score == 0.5
     page.forget_button.click()
     assert not page.keep_button.isEnabled()
     assert how_far(automatic) == ""
@@ -134,16 +134,19 @@ def test_a_run_is_listed_in_the_activity_dock_and_cancelled_there(
     page: EverythingPage,
     automatic: Automatic,
     runner: Any,
+    qtbot: QtBot,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(activity_module, "PERIOD", 0.0)
-    assert not bars()
+    monkeypatch.setattr(activity_module, "PERIOD", 1)
     automatic.find()
+    assert not bars(), "napari handles events while it makes a bar: not inside a call"
+    qtbot.waitUntil(lambda: bool(bars()))
     for _ in range(4):
         runner.step()
     (bar,) = bars()
     assert "cells" in bar.desc
+    qtbot.waitUntil(lambda: bar.n > 0)
     assert 0 < bar.n < bar.total
     bar.cancel()
     assert automatic.state == "stopping"
@@ -152,14 +155,43 @@ def test_a_run_is_listed_in_the_activity_dock_and_cancelled_there(
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_panel_that_is_taken_apart_hears_nothing_more(
-    qtbot: QtBot, automatic: Automatic, fake_session: Any, runner: Any
+def test_a_run_that_ends_while_its_bar_is_made_leaves_none(
+    page: EverythingPage,
+    automatic: Automatic,
+    runner: Any,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(activity_module, "PERIOD", 1)
+    made = []
+
+    def end(event: Any) -> None:
+        made.append(event)
+        runner.finish()
+
+    progress._all_instances.events.changed.connect(end)  # as napari does, which handles events then
+    try:
+        automatic.find()
+        qtbot.waitUntil(lambda: bool(made))
+    finally:
+        progress._all_instances.events.changed.disconnect(end)
+    assert automatic.state == "idle"
+    assert not bars()
+
+
+def test_a_panel_that_is_taken_apart_hears_nothing_more(
+    qtbot: QtBot,
+    automatic: Automatic,
+    fake_session: Any,
+    runner: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(activity_module, "PERIOD", 1)
     page = EverythingPage(fake_session)
     automatic.find()
     for _ in range(3):
         runner.step()
-    assert bars()
+    qtbot.waitUntil(lambda: bool(bars()))
     page.deleteLater()
     qtbot.wait(50)
     runner.finish()

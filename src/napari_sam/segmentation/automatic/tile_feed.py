@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import torch
 
 from napari_sam.segmentation.encoding import batch_size, encode
+from napari_sam.segmentation.reading import ReadAhead
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
-    from concurrent.futures import Future
-
-    import numpy as np
-    import numpy.typing as npt
 
     from napari_sam.images.tiles import Window
     from napari_sam.model.tile_decoder import DecoderTile, TileDecoder
     from napari_sam.segmentation.predict import Segmenter
-
-    Pixels = npt.NDArray[np.uint8]
 
 __all__ = ["prepared_tiles"]
 
@@ -59,31 +51,14 @@ def prepared_tiles(
     """
     image, model, store = segmenter.image, segmenter.model, segmenter.store
     size = batch_size(model)
-    waiting = iter(windows)
-    reads: deque[tuple[Window, Future[Pixels] | None]] = deque()
-    pool = ThreadPoolExecutor(READERS, thread_name_prefix="read-tile")
-    try:
-        while True:
-            for window in itertools.islice(waiting, READERS + size - len(reads)):
-                missing = store.state(plane, window) == "missing"
-                reads.append(
-                    (window, pool.submit(image.render, window, plane) if missing else None)
-                )
-            if not reads:
-                return
-            batch = [reads.popleft() for _ in range(min(size, len(reads)))]
-            shown = []
-            for window, read in batch:
-                pixels = None if read is None else read.result()
-                if pixels is not None and (pixels == pixels[:, :1, :1]).all():
-                    store.mark_constant(plane, window)
-                elif pixels is not None:
-                    shown.append((window, pixels))
+    with ReadAhead(image, store, plane, windows, READERS) as reads:
+        while batch := reads.next_batch(size, at_most=size):
+            shown = [(read.window, read.pixels) for read in batch if read.pixels is not None]
             embeddings = encode(model, [pixels for _, pixels in shown]) if shown else []
             new = {window: each for (window, _), each in zip(shown, embeddings, strict=True)}
             for window, each in new.items():
                 store.put(plane, window, each)
-            for window, _ in batch:
+            for window in (read.window for read in batch):
                 embedding = new.get(window)
                 if embedding is None and store.state(plane, window) != "constant":
                     embedding = store.get(plane, window)
@@ -93,5 +68,3 @@ def prepared_tiles(
                     yield None
                 else:  # torch takes no array that is read-only
                     yield decoder.prepare(torch.from_numpy(embedding.copy()))
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
