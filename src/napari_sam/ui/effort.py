@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from napari_sam.ui.wording import duration
+
 __all__ = ["Effort"]
 
 
@@ -33,12 +35,8 @@ class Effort:
         if not self.tiles:
             return "The model has not looked at this image yet: this costs nothing."
         parts = "1 part" if self.tiles == 1 else f"{self.tiles} parts"
-        time = "" if self.seconds is None else f" (about {_duration(self.seconds)})"
+        time = "" if self.seconds is None else f" (about {duration(self.seconds)})"
         return (
             f"The model has looked at {parts} of this image and would look again where you "
             f"work{time}. Your objects stay."
         )
-
-
-def _duration(seconds: float) -> str:
-    return f"{max(round(seconds), 1)} s" if seconds < 90 else f"{round(seconds / 60)} min"

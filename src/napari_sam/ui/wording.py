@@ -24,6 +24,7 @@ __all__ = [
     "WAIT",
     "WORKING",
     "count",
+    "duration",
     "said",
     "sentence",
     "step_name",
@@ -133,3 +134,11 @@ def _named(ids: Sequence[int]) -> str:
         *first, last = (str(i) for i in ids)
         return f"Objects {', '.join(first)} and {last}"
     return "Objects" if not ids else count(len(ids)).capitalize()
+
+
+def duration(seconds: float) -> str:
+    """Say roughly how long something takes: seconds, then minutes, then hours."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes / 60:.1f} h"

@@ -25,7 +25,7 @@ from superqt import QLabeledDoubleSlider
 
 from napari_sam.ui.activity import STEPS, Activity, share_done
 from napari_sam.ui.panel_parts import button, row
-from napari_sam.ui.wording import count
+from napari_sam.ui.wording import count, duration
 
 if TYPE_CHECKING:
     from napari_sam.ui.automatic import Automatic
@@ -296,16 +296,9 @@ def how_far(automatic: Automatic) -> str:
         rate = progress.rate
         parts.append(f"{rate:.1f} tiles/s" if rate >= 1 else f"{1 / rate:.1f} s per tile")
         if progress.left is not None:
-            parts.append(f"{_duration(progress.left)} left")
+            parts.append(f"{duration(progress.left)} left")
     text = " · ".join(parts)
     return f"{text}\n{automatic.status}" if automatic.status else text
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes / 60:.1f} h"
 
 
 def _beside(*widgets: QWidget) -> QWidget:
