@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_sam.segmentation.labels.blocks import write_failed
+from napari_sam.segmentation.whole_file import whole_file
 
 if TYPE_CHECKING:
     import os
@@ -43,18 +43,14 @@ def write_rows(rows: Sequence[ObjectRow], path: str | os.PathLike[str]) -> Itera
     import pandas as pd  # half a second's import, for those who export
 
     path = Path(path)
-    unfinished = path.with_name(f"{path.name}.partial")
-    try:
-        with unfinished.open("w", encoding="utf-8", newline="") as file:
-            for start in range(0, len(rows), PART):
-                part = pd.DataFrame([_values(row) for row in rows[start : start + PART]])
-                part.to_csv(file, index=False, header=start == 0)
-                yield
-        unfinished.replace(path)
-    except OSError as error:
-        raise write_failed(path, error) from error
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with (
+        whole_file(path) as unfinished,
+        unfinished.open("w", encoding="utf-8", newline="") as file,
+    ):
+        for start in range(0, len(rows), PART):
+            part = pd.DataFrame([_values(row) for row in rows[start : start + PART]])
+            part.to_csv(file, index=False, header=start == 0)
+            yield
 
 
 def _values(row: ObjectRow) -> dict[str, Any]:

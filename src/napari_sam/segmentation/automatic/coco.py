@@ -20,7 +20,7 @@ from napari_sam.segmentation.automatic.run_lengths import (
     polygon_lengths,
     to_rle,
 )
-from napari_sam.segmentation.labels.blocks import write_failed
+from napari_sam.segmentation.whole_file import whole_file
 
 if TYPE_CHECKING:
     import os
@@ -81,25 +81,18 @@ def write_coco(path: str | os.PathLike[str], planes: Iterable[CocoMasks]) -> Non
         When the file cannot be written.
     """
     path = Path(path)
-    unfinished = path.with_name(f"{path.name}.partial")
     images: list[dict[str, Any]] = []
     number = itertools.count(1)
-    try:
-        with unfinished.open("w", encoding="utf-8") as file:
-            file.write('{"annotations": [')
-            for masks in planes:
-                image = _image(masks)
-                if not images or images[-1]["plane"] != image["plane"]:
-                    images.append({"image_id": len(images) + 1, **image})
-                _write_annotations(file, masks, len(images), number)
-            file.write("\n], ")
-            _write_images(file, images)
-            file.write("}\n")
-        unfinished.replace(path)
-    except OSError as error:
-        raise write_failed(path, error) from error
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with whole_file(path) as unfinished, unfinished.open("w", encoding="utf-8") as file:
+        file.write('{"annotations": [')
+        for masks in planes:
+            image = _image(masks)
+            if not images or images[-1]["plane"] != image["plane"]:
+                images.append({"image_id": len(images) + 1, **image})
+            _write_annotations(file, masks, len(images), number)
+        file.write("\n], ")
+        _write_images(file, images)
+        file.write("}\n")
 
 
 def read_coco(path: str | os.PathLike[str]) -> list[CocoMasks]:

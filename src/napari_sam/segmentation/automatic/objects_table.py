@@ -11,7 +11,7 @@ import numpy as np
 from napari_sam.errors import InputError
 from napari_sam.segmentation.automatic.found import FoundMasks
 from napari_sam.segmentation.automatic.run_lengths import centroid, lengths_of
-from napari_sam.segmentation.labels.blocks import write_failed
+from napari_sam.segmentation.whole_file import whole_file
 
 if TYPE_CHECKING:
     import os
@@ -145,17 +145,11 @@ def write_objects(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
         When the file cannot be written.
     """
     path = check_table_path(path)
-    unfinished = path.with_name(f"{path.name}.partial")
-    try:
+    with whole_file(path) as unfinished:
         if path.suffix.lower() == CSV:
             table.to_csv(unfinished, index=False)
         else:
             table.to_parquet(unfinished, index=False)
-        unfinished.replace(path)
-    except OSError as error:
-        raise write_failed(path, error) from error
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _centroids(found: FoundMasks) -> npt.NDArray[np.float64]:

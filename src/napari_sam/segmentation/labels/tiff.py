@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import tifffile
 
 from napari_sam.errors import InputError
-from napari_sam.segmentation.labels.blocks import planes, read, whole_plane, write_failed
+from napari_sam.segmentation.labels.blocks import planes, read, whole_plane
 from napari_sam.segmentation.labels.pyramid import LabelPyramid
+from napari_sam.segmentation.whole_file import whole_file
 
 if TYPE_CHECKING:
     import os
@@ -62,8 +63,7 @@ def write_tiff(
     height, width = array.shape[-2:]
     tiled = height * width > LARGEST_UNTILED
     size = array.dtype.itemsize * math.prod(array.shape)
-    unfinished = path.with_name(f"{path.name}.partial")
-    try:
+    with whole_file(path) as unfinished:
         tifffile.imwrite(
             unfinished,
             _tiles(array) if tiled else _planes(array),
@@ -76,11 +76,6 @@ def write_tiff(
             metadata={"axes": labels.axes} if isinstance(labels, LabelPyramid) else {},
             buffersize=IN_FLIGHT,
         )
-        unfinished.replace(path)
-    except OSError as error:
-        raise write_failed(path, error) from error
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _planes(array: LabelArray) -> Iterator[npt.NDArray[Any]]:
