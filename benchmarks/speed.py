@@ -138,14 +138,18 @@ def decoder(sam: Sam, repeats: int) -> Numbers:
 
 
 def agreement(sam: Sam) -> Numbers:
-    """IoU of masks in half precision with those in single precision, on real pictures."""
-    overlaps, scores = [], []
+    """IoU of masks in half precision with those in single precision, on real pictures.
+
+    Points of a grid, so most of them lie on background, where a model that knows its trade draws
+    something vague and says so by a low score. Counted apart: what a user would be shown as found.
+    """
+    overlaps, scores, apart = [], [], []
     for image in (skimage.data.coins(), skimage.data.cell(), nuclei()):
         height, width = image.shape
         asked = [
             ns.Prompt(points=[(y, x)])
-            for y in range(20, height - 20, 60)
-            for x in range(20, width - 20, 60)
+            for y in range(10, height - 10, 20)
+            for x in range(10, width - 10, 20)
         ]
         answers = []
         for precision in ("float32", "bfloat16"):
@@ -157,16 +161,22 @@ def agreement(sam: Sam) -> Numbers:
             a, b = exact.logits[0] > 0, short.logits[0] > 0
             if a.any():
                 overlaps.append(np.count_nonzero(a & b) / np.count_nonzero(a | b))
-                scores.append(abs(float(exact.scores[0] - short.scores[0])))
+                scores.append(exact.scores[0])
+                apart.append(abs(float(exact.scores[0] - short.scores[0])))
     sam.precision = "auto"
-    return {
-        "prompts": len(overlaps),
-        "mean IoU": float(np.mean(overlaps)),
-        "share of IoU above 0.99": float(np.mean(np.array(overlaps) > 0.99)),
-        "5 % are below IoU": float(np.quantile(overlaps, 0.05)),
-        "mean score difference": float(np.mean(scores)),
-        "largest score difference": float(np.max(scores)),
-    }
+    numbers: Numbers = {"mean score difference": float(np.mean(apart))}
+    known = np.array(scores)
+    for name, some in {
+        "score below 0.4": known < 0.4,
+        "0.4 to 0.6": (known >= 0.4) & (known < 0.6),
+        "0.6 and above": known >= 0.6,
+    }.items():
+        chosen = np.array(overlaps)[some]
+        if len(chosen):
+            numbers[f"{name}: prompts"] = len(chosen)
+            numbers[f"{name}: mean IoU"] = float(chosen.mean())
+            numbers[f"{name}: IoU above 0.99"] = float(np.mean(chosen > 0.99))
+    return numbers
 
 
 def clicks(sam: Sam, count: int = 60) -> Numbers:

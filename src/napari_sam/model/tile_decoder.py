@@ -45,9 +45,9 @@ class DecoderTile:
     bare : Tensor
         The embedding alone, (1, N, C); a mask prompt adds its own map.
     keys, values : Tensor
-        Of the first layer's attention from tokens to cells, (1, H, d, N) and (1, H, N, d).
+        Of the first layer's attention from tokens to cells, (H, d, N) and (H, N, d).
     queries : Tensor
-        Of its attention from cells to tokens, (1, H, d, N).
+        Of its attention from cells to tokens, (H, d, N).
     """
 
     cells: Tensor
@@ -174,10 +174,17 @@ class TileDecoder:
     @torch.inference_mode()
     def masks(self, answers: TileAnswers) -> Tensor:
         """Draw the masks of answers: logits (P, n, 4 * G, 4 * G), float32."""
-        count, n, _ = answers.filters.shape
+        # A prompt takes 15 MB on the way. One at a time stays in a CPU's caches, and the allocator
+        # has the memory at hand instead of asking the system for new pages.
+        few = 1 if answers.cells.device.type == "cpu" else max(1, len(answers.cells))
+        parts = zip(answers.cells.split(few), answers.filters.split(few), strict=True)
+        return torch.cat([self._draw(cells, filters) for cells, filters in parts])
+
+    def _draw(self, cells: Tensor, filters: Tensor) -> Tensor:
+        count, n, _ = filters.shape
         grid = self._grid
-        fine = self._upscaling(answers.cells)  # (P, 16 * N, C / 8)
-        x = (fine @ answers.filters.to(fine).mT).float()
+        fine = self._upscaling(cells)  # (P, 16 * N, C / 8)
+        x = (fine @ filters.to(fine).mT).float()
         x = x.view(count, grid, grid, 2, 2, 2, 2, n)  # cell y x, then y x twice as fine, twice
         return x.permute(0, 7, 1, 3, 5, 2, 4, 6).reshape(count, n, 4 * grid, 4 * grid)
 
@@ -225,32 +232,35 @@ class _FromCells:
         self._k = _by_head(attention.k_proj, self._heads)
         self._v = _by_head(attention.v_proj, self._heads)
         # The bias of the keys is the same for all cells, which softmax does not see.
-        projected = _split(positions @ attention.k_proj.weight.T, self._heads)
-        self._positions = projected.mT.contiguous()  # (1, H, d, N)
+        projected = _of_heads(positions @ attention.k_proj.weight.T, self._heads)
+        self._positions = projected[:, 0].mT.contiguous()  # (H, d, N)
 
     def keys(self, cells: Tensor) -> Tensor:
-        """Project cells once, for many prompts, (1, H, d, N)."""
+        """Project cells once, for many prompts, (H, d, N)."""
         projected = cells.float() @ self._attention.k_proj.weight.T
-        return _split(projected, self._heads).mT + self._positions
+        return _of_heads(projected, self._heads)[:, 0].mT + self._positions
 
     def values(self, cells: Tensor) -> Tensor:
-        """Project cells once, for many prompts, (1, H, N, d)."""
-        return _split(self._attention.v_proj(cells.float()), self._heads).contiguous()
+        """Project cells once, for many prompts, (H, N, d)."""
+        return _of_heads(self._attention.v_proj(cells.float()), self._heads)[:, 0].contiguous()
 
     def __call__(self, queries: Tensor, cells: Tensor, shared: DecoderTile | None = None) -> Tensor:
         """Let queries (P, T, C) read from cells (P, N, C)."""
-        q = _split(self._attention.q_proj(queries), self._heads)  # (P, H, T, d)
+        q = _of_heads(self._attention.q_proj(queries), self._heads)  # (H, P, T, d)
         q = q * q.shape[-1] ** -0.5
         if shared is not None:
-            read = (q @ shared.keys).softmax(-1) @ shared.values  # (P, H, T, d)
+            weights = _times(q, shared.keys).softmax(-1)
+            read = _times(weights, shared.values)  # (H, P, T, d)
         else:
-            rows = (q @ self._k).flatten(1, 2).to(self._dtype)  # (P, H * T, C)
-            scores = (rows @ cells.mT).float().unflatten(1, q.shape[1:3])  # (P, H, T, N)
-            weights = scores.add_(q @ self._positions).softmax(-1)
+            rows = _rows(_times(q, self._k), self._dtype)
+            scores = (rows @ cells.mT).float().unflatten(1, q.shape[::2])  # (P, H, T, N)
+            weights = scores.add_(_times(q, self._positions).transpose(0, 1)).softmax(-1)
             rows = weights.flatten(1, 2).to(self._dtype) @ cells  # (P, H * T, C)
-            read = rows.float().unflatten(1, q.shape[1:3]) @ self._v.mT
-            read = read + self._attention.v_proj.bias.view(self._heads, 1, -1)
-        out: Tensor = self._attention.out_proj(read.transpose(1, 2).flatten(2))
+            read = rows.float().unflatten(1, q.shape[::2]).transpose(0, 1)
+            read = _times(read, self._v.mT) + self._attention.v_proj.bias.view(
+                self._heads, 1, 1, -1
+            )
+        out: Tensor = self._attention.out_proj(read.permute(1, 2, 0, 3).flatten(2))
         return out
 
 
@@ -264,29 +274,29 @@ class _IntoCells:
             self._heads, -1, attention.out_proj.out_features
         )  # (H, d, C)
         self._bias = attention.out_proj.bias.to(dtype)
-        projected = _split(attention.q_proj(positions), self._heads)
-        self._positions = projected.mT.contiguous()  # (1, H, d, N)
+        projected = _of_heads(attention.q_proj(positions), self._heads)
+        self._positions = projected[:, 0].mT.contiguous()  # (H, d, N)
 
     def queries(self, cells: Tensor) -> Tensor:
-        """Project cells once, for many prompts, (1, H, d, N)."""
+        """Project cells once, for many prompts, (H, d, N)."""
         projected = cells.float() @ self._attention.q_proj.weight.T
-        return _split(projected, self._heads).mT + self._positions
+        return _of_heads(projected, self._heads)[:, 0].mT + self._positions
 
     def __call__(
         self, cells: Tensor, keys: Tensor, values: Tensor, shared: DecoderTile | None = None
     ) -> Tensor:
         """Let cells (P, N, C) read from tokens (P, T, C), and add what they find."""
-        k = _split(self._attention.k_proj(keys), self._heads)  # (P, H, T, d)
+        k = _of_heads(self._attention.k_proj(keys), self._heads)  # (H, P, T, d)
         k = k * k.shape[-1] ** -0.5
-        v = _split(self._attention.v_proj(values), self._heads)
+        v = _of_heads(self._attention.v_proj(values), self._heads)
         if shared is not None:
-            scores = k @ shared.queries  # (P, H, T, N)
+            scores = _times(k, shared.queries)  # (H, P, T, N)
         else:
-            rows = (k @ self._q).flatten(1, 2).to(self._dtype)  # (P, H * T, C)
-            scores = (rows @ cells.mT).float().unflatten(1, k.shape[1:3])
-            scores = scores.add_(k @ self._positions)
-        weights = scores.softmax(2).flatten(1, 2).to(self._dtype)  # (P, H * T, N)
-        found = (v @ self._out).flatten(1, 2).to(self._dtype)  # (P, H * T, C)
+            rows = _rows(_times(k, self._q), self._dtype)
+            scores = (rows @ cells.mT).float().unflatten(1, k.shape[::2]).transpose(0, 1)
+            scores = scores.add_(_times(k, self._positions))
+        weights = _rows(scores.softmax(2), self._dtype)  # (P, H * T, N)
+        found = _rows(_times(v, self._out), self._dtype)  # (P, H * T, C)
         cells = (cells + self._bias).expand(len(found), -1, -1)
         return torch.baddbmm(cells, weights.mT, found)
 
@@ -316,9 +326,22 @@ def _by_head(linear: nn.Linear, heads: int) -> Tensor:
     return linear.weight.view(heads, -1, linear.in_features)
 
 
-def _split(x: Tensor, heads: int) -> Tensor:
-    """Split channels (P, N, C) among heads, (P, H, N, d)."""
-    return x.view(*x.shape[:2], heads, -1).transpose(1, 2)
+def _of_heads(x: Tensor, heads: int) -> Tensor:
+    """Split channels (P, T, C) among heads, which come first: (H, P, T, d)."""
+    return x.view(*x.shape[:2], heads, -1).permute(2, 0, 1, 3)
+
+
+def _times(x: Tensor, shared: Tensor) -> Tensor:
+    """Multiply (H, P, T, a) by a matrix (H, a, b) that all prompts share, (H, P, T, b).
+
+    ``x @ shared`` would first copy the matrix for each prompt: megabytes of cells for a few rows.
+    """
+    return (x.flatten(1, 2) @ shared).unflatten(1, x.shape[1:3])
+
+
+def _rows(x: Tensor, dtype: torch.dtype) -> Tensor:
+    """Bring (H, P, T, n) into rows of one prompt after the other, (P, H * T, n)."""
+    return x.transpose(0, 1).to(dtype, memory_format=torch.contiguous_format).flatten(1, 2)
 
 
 def _as_linear(convolution: nn.Module, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
