@@ -195,10 +195,10 @@ def clicks(sam: Sam, count: int = 60) -> Numbers:
 def growth(sam: Sam) -> Numbers:
     """Time for one prompt, in ms, against how many are asked at once."""
     session = ns.Segmenter(sam, nuclei())
-    points = np.random.default_rng(0).integers(5, 500, (1000, 2))
+    points = np.random.default_rng(0).integers(5, 500, (10_000, 2))
     session.predict(points=[points[0]])
     found = {}
-    for count in (1, 10, 100, 1000):
+    for count in (1, 10, 100, 1000, 10_000):
         start = time.perf_counter()
         session.predict_many([ns.Prompt(points=[point]) for point in points[:count]])
         found[f"{count} prompts"] = 1000 * (time.perf_counter() - start) / count

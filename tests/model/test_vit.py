@@ -11,7 +11,7 @@ from torch import nn
 
 from napari_sam.model.config import VARIANTS, ViTConfig
 from napari_sam.model.layers import LayerNorm2d, from_windows, to_windows
-from napari_sam.model.vit import ViTEncoder, relative_bias
+from napari_sam.model.vit import ViTEncoder
 
 if TYPE_CHECKING:
     import types
@@ -45,20 +45,6 @@ def test_windows_are_padded_with_zeros_and_put_back_in_place() -> None:
     assert (windows[2, :, 1:] == 0).all()
     assert (windows != 0).sum() == x.numel()
     torch.testing.assert_close(from_windows(windows, 5, 7), x)
-
-
-def test_a_relative_bias_is_the_query_times_the_vectors_of_its_offsets() -> None:
-    side, width = 3, 4
-    generator = torch.Generator().manual_seed(0)
-    q = torch.randn(1, 2, side * side, width, generator=generator)
-    rows, columns = torch.randn(2, 2 * side - 1, width, generator=generator)
-    bias = relative_bias(q, rows, columns)
-    for query in range(side * side):
-        for key in range(side * side):
-            down = query // side - key // side + side - 1
-            right = query % side - key % side + side - 1
-            expected = q[0, :, query] @ (rows[down] + columns[right])
-            torch.testing.assert_close(bias[0, :, query, key], expected)
 
 
 def test_layer_norm_2d_normalises_each_pixel_over_its_channels() -> None:

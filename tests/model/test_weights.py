@@ -301,6 +301,13 @@ def test_a_saved_file_replaces_an_old_one_in_one_step(sam: Sam, path: Path) -> N
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_a_saved_file_is_on_the_disk_before_it_gets_its_name(
+    sam: Sam, path: Path, disk_events: list[str]
+) -> None:
+    save_safetensors(sam, path)
+    assert disk_events == ["sync", f"name {path.name}"]
+
+
 def test_a_hash_follows_the_files_content(path: Path) -> None:
     path.write_bytes(b"first")
     assert file_sha256(path) == hashlib.sha256(b"first").hexdigest()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from napari_sam.model.layers import MLPBlock, from_windows, neck, to_windows
+from napari_sam.model.relative_attention import attend
 
 if TYPE_CHECKING:
     from napari_sam.model.config import ViTConfig
@@ -100,36 +100,6 @@ class Attention(nn.Module):
         qkv = self.qkv(x)  # (B, side, side, 3 * width)
         qkv = qkv.reshape(batch, side * side, 3, self.heads, width // self.heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)  # (B, heads, N, d) each, N = side * side
-        bias = relative_bias(q, self.rel_pos_h, self.rel_pos_w)
-        x = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)  # (B, heads, N, d)
+        x = attend(q, k, v, self.rel_pos_h, self.rel_pos_w)  # (B, heads, N, d)
         out: Tensor = self.proj(x.transpose(1, 2).reshape(batch, side, side, width))
         return out
-
-
-def relative_bias(q: Tensor, rel_pos_h: Tensor, rel_pos_w: Tensor) -> Tensor:
-    """Attention bias from how far a key lies below and right of its query (MViTv2, section 4.1).
-
-    Rows and columns contribute separately, and both depend on the query before it is scaled.
-
-    Parameters
-    ----------
-    q : Tensor
-        Queries, (B, heads, N, d), where N = side * side, row by row.
-    rel_pos_h, rel_pos_w : Tensor
-        One vector per offset -(side - 1) ... side - 1, each (2 * side - 1, d).
-
-    Returns
-    -------
-    Tensor
-        What is added to the logits, (B, heads, query, key) = (B, heads, N, N).
-    """
-    batch, heads, count, width = q.shape
-    side = (len(rel_pos_h) + 1) // 2
-    q = q.reshape(batch, heads, side, side, width)
-    position = torch.arange(side, device=q.device)
-    offset = position[:, None] - position[None, :] + side - 1  # (query, key)
-    # Contiguous, so that their sum is too: it is the largest tensor of the network and not copied.
-    rows = torch.einsum("bnhwd,hkd->bnhwk", q, rel_pos_h[offset]).contiguous()
-    columns = torch.einsum("bnhwd,wkd->bnhwk", q, rel_pos_w[offset]).contiguous()
-    bias = rows[..., :, None] + columns[..., None, :]  # (B, heads, side, side, side, side)
-    return bias.view(batch, heads, count, count)
