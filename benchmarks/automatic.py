@@ -26,7 +26,7 @@ from napari_sam.segmentation.automatic.duplicates import distinct
 from napari_sam.segmentation.automatic.point_grid import window_points
 from napari_sam.segmentation.automatic.run_lengths import decode
 from napari_sam.segmentation.automatic.settings import AutomaticSettings
-from napari_sam.segmentation.automatic.tile_masks import find_in_tile
+from napari_sam.segmentation.automatic.tile_masks import POINTS_TOGETHER, find_in_tile
 from napari_sam.segmentation.encoding import encode
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def ours(sam: Sam, pixels: npt.NDArray[np.uint8], points: int, **options: Any) -
         settings,
         image.plane_shape,
         tile_index=TileIndex(0, 0),
-        batch=16 if sam.device.type == "cuda" else 1,
+        batch=POINTS_TOGETHER[sam.device.type],
     )
     found = distinct(finding.found, settings)
     end = time.perf_counter()

@@ -1,25 +1,24 @@
-"""Everything at once in the real viewer: the longest slots on the GUI's thread, and live filters.
+"""Everything at once in the real viewer: our longest slots on the GUI's thread, and live filters.
 
 A slide with known objects: a model with random weights does the work of a real one on the runner's
 thread, and what it finds is replaced by the known masks. Run it with a display, or under Xvfb:
 
-xvfb-run -a python benchmarks/automatic_gui.py --json automatic_gui.json
+xvfb-run -a -s "-screen 0 1600x1200x24" python benchmarks/automatic_gui.py --json slots.json
 """
 
 from __future__ import annotations
 
 import argparse
-import functools
 import json
 import runpy
 import time
-from collections import defaultdict
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import napari
 import numpy as np
+from gui_slots import Slots
 from psygnal import Signal
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
@@ -32,61 +31,13 @@ from napari_sam.segmentation.automatic.merge_rules import MergeRules
 from napari_sam.segmentation.automatic.records import Records
 from napari_sam.segmentation.automatic.tile_masks import TileFinding, find_in_tile
 from napari_sam.segmentation.predict import Segmenter
-from napari_sam.ui.activity import Activity
 from napari_sam.ui.automatic import Automatic
-from napari_sam.ui.diameter import Diameter
-from napari_sam.ui.found_drawing import FoundDrawing
 from napari_sam.ui.pages.everything_page import EverythingPage
-from napari_sam.ui.runner import Runner
+from napari_sam.ui.preferences import Computing
 
 KNOWN = runpy.run_path(
     str(Path(__file__).parents[1] / "tests/segmentation/automatic/slide_finder.py")
 )
-SLOTS = (
-    (Automatic, ("find", "use_rules", "pause", "resume", "cancel", "_on_progress", "_on_found")),
-    (FoundDrawing, ("show", "use_rules", "more", "_on_view", "_on_drawn", "_on_end")),
-    (Runner, ("_on_posted", "_deliver")),
-    (EverythingPage, ("sync",)),
-    (Activity, ("sync", "_change")),
-    (Diameter, ("set",)),
-)
-
-
-class Slots:
-    """Times calls of methods, those inside others too."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, list[float]] = defaultdict(list)
-        for owner, names in SLOTS:
-            for name in names:
-                setattr(owner, name, self._timed(owner, name))
-
-    def _timed(self, owner: type, name: str) -> Any:
-        inner = getattr(owner, name)
-        heard = self.seconds[f"{owner.__name__}.{name}"]
-
-        @functools.wraps(inner)
-        def call(*args: Any, **kwargs: Any) -> Any:
-            begin = time.perf_counter()
-            try:
-                return inner(*args, **kwargs)
-            finally:
-                heard.append(time.perf_counter() - begin)
-
-        return call
-
-    def table(self) -> dict[str, dict[str, float]]:
-        """Count the calls of each; median and longest two in ms: the first makes layer and bar."""
-        return {
-            name: {
-                "calls": len(each),
-                "median_ms": 1000 * float(np.median(each)),
-                "longest_ms": 1000 * max(each),
-                "next_longest_ms": 1000 * sorted(each)[-2] if len(each) > 1 else 0.0,
-            }
-            for name, each in sorted(self.seconds.items())
-            if each
-        }
 
 
 class Known:
@@ -130,10 +81,17 @@ class Session:
     def __init__(self, viewer: Any, image: Any, segmenter: Segmenter) -> None:
         self.viewer, self.image, self._segmenter = viewer, image, segmenter
         self.image_watch = Watch()
-        self.objects = SimpleNamespace(kept=None, rows={}, ready=lambda: self)
+        self.objects = SimpleNamespace(
+            kept=None, rows={}, annotator=None, ready=lambda: self, changed=Watch().turned
+        )
         self.journal = None
         self.backend = self
+        self.computing = Computing()
         self.say = self.refuse = print
+
+    def later(self, call: Any) -> None:
+        """Call something when there is nothing else to do."""
+        QTimer.singleShot(0, call)
 
     def segmenter(self, *_: Any) -> Segmenter:
         """Stand in for a backend."""
@@ -159,7 +117,8 @@ def main() -> None:
     parser.add_argument("--variant", default="tiny_vit")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    slots = Slots()
+    slots = Slots("finding")
+    slots.watch()
     slide = SyntheticSlide((arguments.size, arguments.size))
     find_masks.find_in_tile = Known(slide, arguments.points)
     model = build_sam(arguments.variant, seed=0)
@@ -190,8 +149,7 @@ def main() -> None:
 
     run = wait(is_done)
     gaps = np.diff(ticks)
-    table = slots.table()
-    slots.seconds.clear()
+    slots.during("filtering")
     viewer.reset_view()
     filters = []
     for score in (0.9, 0.6, 0.88):
@@ -209,13 +167,12 @@ def main() -> None:
         "objects_in_view": view.objects,
         "view_is_complete": view.is_complete,
         "filter_s": filters,
-        "longest_slot_ms": max(row["longest_ms"] for row in table.values()),
         "longest_gap_between_events_ms": 1000 * float(gaps.max()),
-        "slots": table,
     }
+    slots.show()
     print(json.dumps(numbers, indent=2))
     if arguments.json:
-        arguments.json.write_text(json.dumps(numbers, indent=2))
+        arguments.json.write_text(json.dumps({**numbers, "slots": slots.table()}, indent=2))
     automatic.close()
     viewer.close()
 

@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import platform
+import resource
 import statistics
 import subprocess
 import sys
@@ -193,7 +194,7 @@ def clicks(sam: Sam, count: int = 60) -> Numbers:
 
 
 def growth(sam: Sam) -> Numbers:
-    """Time for one prompt, in ms, against how many are asked at once."""
+    """Time for one prompt and for one tile, in ms, against how many are asked for at once."""
     session = ns.Segmenter(sam, nuclei())
     points = np.random.default_rng(0).integers(5, 500, (10_000, 2))
     session.predict(points=[points[0]])
@@ -201,8 +202,22 @@ def growth(sam: Sam) -> Numbers:
     for count in (1, 10, 100, 1000, 10_000):
         start = time.perf_counter()
         session.predict_many([ns.Prompt(points=[point]) for point in points[:count]])
-        found[f"{count} prompts"] = 1000 * (time.perf_counter() - start) / count
+        found[f"{count} prompts, ms for one"] = 1000 * (time.perf_counter() - start) / count
+    for size in (1_024, 4_096, 65_536):
+        middle = (size / 2 - 2_048, size / 2 - 2_048, size / 2 + 2_048, size / 2 + 2_048)
+        start = time.perf_counter()
+        slide = ns.Segmenter(sam, ns.open_image(SyntheticSlide((size, size), seed=0).levels))
+        for progress in slide.embed(middle if size > 4_096 else None, sampling=1):
+            tiles = progress.done
+        found[f"{size} pixels, tiles"] = tiles
+        found[f"{size} pixels, ms for a tile"] = 1000 * (time.perf_counter() - start) / tiles
+        found[f"{size} pixels, peak MB so far"] = peak()
     return found
+
+
+def peak() -> float:
+    """Largest memory of this process so far, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
 
 
 FIRST_MASK = """

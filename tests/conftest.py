@@ -8,11 +8,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 # Read once, when torch and napari are first imported: the same number of threads on every machine,
 # and napari settings that are kept in memory only.
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 os.environ["NAPARI_CONFIG"] = ""
+
+# A busy machine may take its time over an example: no test is about that.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -41,6 +46,25 @@ def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPat
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
     monkeypatch.setenv("NAPARI_SAM_SESSIONS", str(tmp_path_factory.getbasetemp() / "sessions"))
     monkeypatch.delenv("NAPARI_SAM_CHECKPOINTS", raising=False)
+
+
+@pytest.fixture
+def disk_events(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is asked of the disk: "sync", and "name ..." where a finished file gets its name."""
+    events: list[str] = []
+    sync, replace = os.fsync, Path.replace
+
+    def noted_sync(descriptor: int) -> None:
+        events.append("sync")
+        sync(descriptor)
+
+    def noted_replace(path: Path, target: str | Path) -> Path:
+        events.append(f"name {Path(target).name}")
+        return replace(path, target)
+
+    monkeypatch.setattr(os, "fsync", noted_sync)
+    monkeypatch.setattr(Path, "replace", noted_replace)
+    return events
 
 
 @pytest.fixture(autouse=True)

@@ -19,6 +19,7 @@ from PIL import Image
 
 import napari_sam
 from napari_sam.cli import segment_labels
+from napari_sam.cli.segment_run import summary
 from napari_sam.segmentation.automatic import find_masks
 from napari_sam.segmentation.automatic import output as segment_output
 from napari_sam.segmentation.automatic.coco import read_coco
@@ -198,6 +199,18 @@ def test_records_make_other_labels_without_asking_again(
     assert "found for something else" in other.stderr
 
 
+def test_what_is_far_smaller_than_the_diameter_is_no_object(
+    run: Run, disc: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    arguments = ("segment", disc, "--model", tiny_model, *LOOSE, "-o", tmp_path / "l.tif", "--json")
+    about, far = (
+        json.loads(run(*arguments, "--diameter", diameter).stdout) for diameter in (12, 40)
+    )
+    assert about["objects"] > 0
+    assert far["asked"] > 0
+    assert far["objects"] == 0  # squares of 7 pixels against a disc of 13
+
+
 def test_a_region_or_a_mask_image_limits_what_is_asked(
     run: Run, noise: Path, tiny_model: Path, tmp_path: Path
 ) -> None:
@@ -270,6 +283,40 @@ def test_what_cannot_be_used_is_said_before_a_model_is_loaded(
     assert result.exit_code == 2
     assert problem in result.stderr
     assert "no_such_model" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "limit", "said"),
+    [
+        ("labels.tif", (segment_labels, "LARGEST_TIFF"), "too large for one file"),
+        ("labels.png", (segment_output, "LONGEST_SIDE"), "too large for labels.png"),
+    ],
+)
+def test_labels_too_large_for_a_file_are_refused_with_a_way_out(
+    name: str,
+    limit: tuple[Any, str],
+    said: str,
+    run: Run,
+    disc: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    arguments = ("segment", disc, "-o", tmp_path / name, "--model", "no_such_model")
+    assert "no_such_model" in run(*arguments).stderr
+    monkeypatch.setattr(*limit, 10)
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert f"write OME-Zarr, for example -o {tmp_path / 'labels.zarr'}" in result.stderr
+
+
+def test_objects_cut_between_tiles_are_counted_and_named() -> None:
+    files: dict[str, Any] = {"labels": "labels.tif", "table": None, "coco": None}
+    said = files | {"objects": 40, "tiles": 1, "asked": 9, "skipped": 0, "seconds": 2.0}
+    assert "none ends straight along a line between tiles" in summary({**said, "seams": []})
+    cut = summary({**said, "seams": list(range(3, 15))})
+    assert "12 of them end straight along a line between tiles: 3, 4," in cut
+    assert "12 ..." in cut
 
 
 def test_ctrl_c_ends_with_a_line_and_the_same_command_goes_on(

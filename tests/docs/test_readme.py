@@ -75,4 +75,12 @@ def test_the_citation_names_this_version() -> None:
     citation = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text(encoding="utf-8"))
     assert citation["version"] == napari_sam.__version__
     assert citation["license"] == PROJECT["license"]
-    assert citation["repository-code"] == HOME
+    assert citation.get("repository-code", HOME) == HOME  # there is none before it is published
+
+
+def test_numbers_of_speed_and_size_are_those_of_the_performance_page() -> None:
+    section = README.partition("## How large, how fast")[2].partition("\n## ")[0]
+    page = (REPOSITORY / "docs" / "performance.md").read_text(encoding="utf-8")
+    measured = re.findall(r"\d[\d.]*(?: to [\d.]+)? (?:ms|s|MB)\b", section)
+    assert len(measured) >= 5
+    assert [number for number in measured if number not in page] == []

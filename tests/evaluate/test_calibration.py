@@ -46,6 +46,11 @@ def test_scores_beyond_0_and_1_count_for_the_outermost_bins() -> None:
     assert bins[-1].score == pytest.approx(1.2)
 
 
+def test_a_score_of_1_counts_with_those_just_below() -> None:
+    (bin_,) = reliability([0.95, 1.0], [0.9, 1.0])
+    assert (bin_.count, bin_.score) == (2, pytest.approx(0.975))
+
+
 def test_calibrated_scores_lie_on_the_diagonal() -> None:
     scores = np.random.default_rng(0).random(1000)
     bins = reliability(scores, scores)

@@ -31,6 +31,8 @@ def test_type_and_axes_count() -> None:
     one = fingerprint(open_image(array, limits=LIMITS, axes="ZYX"))
     assert fingerprint(open_image(array, limits=LIMITS, axes="YXC")) != one
     assert fingerprint(open_image(array.astype(np.uint16), limits=LIMITS, axes="ZYX")) != one
+    same_bytes = array.view(np.int8)
+    assert fingerprint(open_image(same_bytes, limits=LIMITS, axes="ZYX")) != one
 
 
 def test_a_change_anywhere_in_a_pyramid_shows_in_its_coarsest_level() -> None:

@@ -8,6 +8,7 @@ import pytest
 from napari_sam.errors import InputError, InputTypeError
 from napari_sam.images.limits import check_limits, to_uint8
 from napari_sam.images.source import open_image
+from napari_sam.images.tiles import Window
 
 
 @pytest.fixture
@@ -53,8 +54,39 @@ def test_a_mostly_empty_image_is_stretched_to_its_objects_not_to_its_noise(
     assert 4000 < high <= 5000
 
 
+def test_an_image_of_two_values_shows_them_black_and_white() -> None:
+    mask = np.zeros((40, 40), bool)
+    mask[:2] = True  # too little of it for a percentile
+    image = open_image(mask)
+    assert image.limits == ((0.0, 1.0),)
+    assert set(np.unique(image.render(Window((0.0, 0.0), (1.0, 1.0), 40))[0]).tolist()) == {0, 255}
+
+
 def test_a_constant_image_has_usable_limits() -> None:
     assert open_image(np.full((40, 40), 7, np.uint8)).limits == ((7.0, 8.0),)
+
+
+class Recorder:
+    """An array that knows what was read of it."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array, self.shape, self.dtype = array, array.shape, array.dtype
+        self.read: list[tuple[slice, slice]] = []
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        self.read.append(key)
+        return self.array[key]
+
+
+def test_sampled_blocks_lie_whole_on_the_plane_also_in_its_far_corner() -> None:
+    values = np.random.default_rng(0).normal(1000, 10, (3001, 2802)).astype(np.uint16)
+    values[-20:, -20:] = 9000
+    level = Recorder(values)
+    open_image([level, values[::10, ::10]])
+    assert len(level.read) > 4
+    for rows, columns in level.read:
+        assert (rows.stop - rows.start, columns.stop - columns.start) == (256, 256)
+    assert (slice(2745, 3001), slice(2546, 2802)) in level.read
 
 
 def test_limits_of_a_large_image_come_from_a_sample_that_finds_its_one_bright_corner() -> None:

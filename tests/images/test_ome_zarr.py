@@ -216,6 +216,15 @@ def test_of_the_output_of_bioformats2raw_the_first_image_is_opened(
     assert open_image(tmp_path / "made.zarr").plane_shape == (64, 64)
 
 
+def test_output_of_bioformats2raw_without_its_first_image_is_refused(
+    write: Callable[..., Path], tmp_path: Path
+) -> None:
+    write([], {"bioformats2raw.layout": 3})
+    write([], {"series": ["7"]}, "made.zarr/OME")
+    with pytest.raises(InputError, match="its first image '7' is not there"):
+        open_image(tmp_path / "made.zarr")
+
+
 def test_opening_reads_a_sample_and_rendering_what_it_needs(
     write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_sam.errors import InputError
-from napari_sam.images.tiles import TileGrid, Window, window_to_fit
+from napari_sam.images.tiles import TileGrid, TileIndex, Window, window_to_fit
 
 samplings = st.integers(-3, 4).map(lambda power: 2.0**power)
 lengths = st.integers(1, 20_000)
@@ -61,6 +61,16 @@ def test_a_point_belongs_to_the_tile_whose_core_holds_it(
     y0, x0, y1, x1 = grid.core(grid.tile_at((y, x)))
     assert y0 <= y < y1
     assert x0 <= x < x1
+
+
+@pytest.mark.parametrize("sampling", [0.25, 1.0, 4.0])
+def test_a_core_begins_with_the_edge_of_its_first_pixel(sampling: float) -> None:
+    grid = TileGrid((9000, 9000), sampling, size=1024, halo=128)
+    start = (grid.step + grid.halo) * sampling - 0.5  # pixel centres are at integers
+    assert grid.core(TileIndex(1, 1))[:2] == (start, start)
+    assert grid.tile_at((start, start)) == (1, 1)
+    assert grid.tile_at((start - 0.01, start)) == (0, 1)
+    assert grid.tile_at((start, start - 0.01)) == (1, 0)
 
 
 @given(grids_and_points(), st.floats(0, 128), st.floats(0, 128))

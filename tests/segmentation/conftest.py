@@ -83,6 +83,9 @@ class KnownAnswers(NamedTuple):
     logits: Tensor
     iou: Tensor
 
+    def take(self, prompts: Tensor) -> KnownAnswers:
+        return KnownAnswers(self.logits[prompts], self.iou[prompts])
+
 
 class BrightnessModel(KnownModel):
     """Every prompt's mask is what is brighter than the middle."""

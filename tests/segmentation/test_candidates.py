@@ -3,7 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_sam.errors import InputError
 from napari_sam.images.tiles import Window
+from napari_sam.segmentation import candidates as candidates_module
 from napari_sam.segmentation.candidates import Candidates, stability_score
 
 
@@ -60,6 +62,18 @@ def test_an_empty_mask_is_one_empty_pixel_inside_the_image() -> None:
         None,
     )
     assert found.stability[0] == 0
+
+
+def test_masks_too_large_to_hold_are_refused_and_drawn_in_parts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(candidates_module, "MAX_DRAWN_PIXELS", 3000)
+    small = candidates([0.9], block(9, slice(4, 6), slice(8, 10))[None])
+    assert small.masks.any()
+    large = candidates([0.9], np.full((1, 32, 32), 5.0))
+    with pytest.raises(InputError, match="128 x 128 pixels at level 0, too many"):
+        large.masks  # noqa: B018
+    assert large[0].draw((10, 10, 20, 30)).all()
 
 
 def test_stability_is_the_overlap_between_a_high_and_a_low_threshold() -> None:

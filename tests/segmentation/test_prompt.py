@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from napari_sam.errors import InputError, InputTypeError
+from napari_sam.images.tiles import Window
+from napari_sam.segmentation.candidates import Candidates
 from napari_sam.segmentation.prompt import MaskRegion, Prompt
 
 
@@ -33,6 +35,15 @@ def test_the_extent_holds_what_is_said_to_be_object() -> None:
     assert Prompt(points=[(5, 6), (90, 90)], labels=[1, 0]).extent() == (5, 6, 5, 6)
     assert Prompt(points=[(5, 6)], box=(7, 1, 9, 8)).extent() == (5, 1, 9, 8)
     assert Prompt(mask=(mask, (10, 20))).extent() == (11.5, 24.5, 13.5, 27.5)
+
+
+def test_an_empty_candidate_alone_says_where_the_model_looked() -> None:
+    window = Window((64.0, 128.0), (2.0, 2.0), 128)
+    empty = Candidates(
+        np.full((1, 32, 32), -5, np.float32), np.ones(1, np.float32), window, (), (900, 900)
+    )
+    assert empty[0].box is None
+    assert Prompt(mask=empty[0]).extent() == (63.5, 127.5, 319.5, 383.5)
 
 
 def test_a_mask_alone_starts_at_the_corner_of_the_plane() -> None:

@@ -40,6 +40,14 @@ def test_a_mask_image_says_which_pixels() -> None:
     np.testing.assert_array_equal(region.holds(points).reshape(SHAPE), mask > 0)
 
 
+def test_a_pixel_of_a_coarse_mask_image_covers_whole_pixels_of_the_plane() -> None:
+    mask = np.zeros((50, 80), bool)  # every pixel of it is two of the plane
+    mask[10, 20] = mask[30, 60] = True
+    points = np.array([(19.5, 39.5), (21.4, 41.4), (19.4, 40.0), (21.5, 40.0), (20.0, 41.5)])
+    found = Region.read(mask, SHAPE).holds(points)
+    assert found.tolist() == [True, True, False, False, False]
+
+
 @pytest.mark.parametrize("shape", [(25, 40), (34, 54), (400, 640)])
 def test_a_mask_image_may_be_coarser_or_finer(shape: tuple[int, int]) -> None:
     y, x = np.mgrid[: shape[0], : shape[1]]

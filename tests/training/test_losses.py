@@ -18,6 +18,13 @@ def test_the_loss_of_an_undecided_mask_is_the_one_on_paper() -> None:
     assert float(mask_loss(logits, targets)) == pytest.approx(20 * focal + dice)
 
 
+def test_a_pixel_of_the_object_weighs_a_third_of_one_beside_it() -> None:
+    logits, targets = torch.zeros(1, 4), torch.tensor([[1.0, 0.0, 0.0, 0.0]])
+    focal = (1 / 4 + 3 * 3 / 4) * (1 / 4) * math.log(2) / 4
+    dice = 1 - (2 * 0.5 + 1) / (2 + 1 + 1)
+    assert float(mask_loss(logits, targets)) == pytest.approx(20 * focal + dice)
+
+
 def test_the_loss_of_a_half_covered_pixel_is_the_one_on_paper() -> None:
     logits, targets = torch.full((1, 1), math.log(3)), torch.tensor([[0.5]])  # p = 3/4
     entropy = -(0.5 * math.log(3 / 4) + 0.5 * math.log(1 / 4))

@@ -107,3 +107,13 @@ def test_a_full_disk_leaves_the_state_that_was_there(
     assert list(path.parent.iterdir()) == [path]
     state.save(path, 4)
     assert path.read_bytes() != whole
+
+
+def test_a_state_is_on_the_disk_before_it_gets_its_name(
+    path: Path, images: list[AnnotatedImage], recipe: Recipe, disk_events: list[str]
+) -> None:
+    run = finetune(build_sam("tiny_tiny_vit", seed=0), images, recipe, state=path)
+    assert disk_events == []
+    next(run)
+    run.close()
+    assert disk_events[:2] == ["sync", f"name {path.name}"]

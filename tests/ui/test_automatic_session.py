@@ -131,3 +131,29 @@ def test_the_labels_layer_may_be_removed_before_keeping(
     found.automatic.keep()
     wait(found, qtbot)
     assert labels(found).any()
+
+
+def test_what_is_shown_is_what_would_be_kept(found: Session, qtbot: QtBot) -> None:
+    automatic = found.automatic
+    automatic.use_rules(replace(automatic.rules, min_score=0.5))
+
+    def shows(objects: int) -> None:
+        def is_drawn() -> bool:
+            view = automatic.drawing.view
+            return view is not None and (view.objects, view.there) == (objects, 2 - objects)
+
+        qtbot.waitUntil(is_drawn)
+
+    shows(2)
+    y, x = CORNERS[1]
+    mine = np.ones((SIDE, 2 * SIDE // 3), np.uint32)
+    found.objects.kept.repaint((), (y, x, y + SIDE, x + 2 * SIDE // 3), mine)
+    shows(1)
+    found.undo()
+    shows(2)
+    found.redo()
+    shows(1)
+    automatic.keep()
+    wait(found, qtbot)
+    rows = found.objects.rows.values()
+    assert sorted(row.source for row in rows) == ["automatic", "painted"]

@@ -192,3 +192,20 @@ def test_another_device_and_precision_are_asked_again(
     assert backend.computing.device == "cpu"
     assert backend.computing.precision == "float32"
     assert len(backend.prompts) == asked + 2
+
+
+def test_while_objects_are_looked_for_models_compute_as_before_and_it_says_why(
+    session: Session, models: Models, backend: Any
+) -> None:
+    before = backend.computing
+    for state in ("finding", "paused", "stopping"):
+        session.automatic.state = state
+        models.compute_on("cuda")
+        models.compute_in("float32")
+        assert backend.computing == before
+        assert "wait for its end" in models.message
+        models.message = ""
+    session.automatic.state = "idle"
+    models.compute_on("cpu")
+    assert backend.computing.device == "cpu"
+    assert not models.message

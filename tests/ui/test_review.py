@@ -52,27 +52,27 @@ class ReviewedSession:
     def refine(self, id_: int) -> None:
         self.refined.append(id_)
 
-    def delete(self, ids: Iterable[int]) -> Change:
+    def delete(self, ids: Iterable[int], then: Any = None) -> Change:
         ids = tuple(ids)
         self._before = dict(self.objects.rows)
         for id_ in ids:
             del self.objects.rows[id_]
-        return self.step("delete", ids)
+        return self.step("delete", ids, then=then)
 
-    def merge(self, ids: Iterable[int]) -> Change:
+    def merge(self, ids: Iterable[int], then: Any = None) -> Change:
         first, *others = ids = tuple(sorted(ids))
         self._before = dict(self.objects.rows)
         for id_ in others:
             del self.objects.rows[id_]
         self.objects.rows[first] = made(first, None, (), area=8)
-        return self.step("merge", ids)
+        return self.step("merge", ids, then=then)
 
-    def mark(self, ids: Iterable[int], state: Any) -> Change:
+    def mark(self, ids: Iterable[int], state: Any, then: Any = None) -> Change:
         ids = tuple(ids)
         self._before = dict(self.objects.rows)
         for id_ in ids:
             self.objects.rows[id_] = self.objects.rows[id_].with_state(state)
-        return self.step("review", ids, box=None)
+        return self.step("review", ids, box=None, then=then)
 
     def undo(self, of: Any, *ids: int) -> None:
         self.objects.rows.clear()
@@ -80,10 +80,17 @@ class ReviewedSession:
         self.step("undo", ids, of=of)
 
     def step(
-        self, kind: Any, ids: tuple[int, ...], box: Any = (0, 0, 9, 9), of: Any = None
+        self,
+        kind: Any,
+        ids: tuple[int, ...],
+        box: Any = (0, 0, 9, 9),
+        of: Any = None,
+        then: Any = None,
     ) -> Change:
         change = Change(kind=kind, ids=ids, plane=(), box=box, of=of)
         self.objects.changed.emit(change)
+        if then is not None:
+            then(change)
         return change
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -76,7 +77,7 @@ FRACTION = click.FloatRange(0, 1)
     "--min-score",
     type=FRACTION,
     metavar="S",
-    help="Predicted IoU of an object at least.  [default: 0.6; 0 with --boxes]",
+    help="Predicted IoU of an object at least.  [default: 0.7; 0 with --boxes]",
 )
 @click.option(
     "--min-stability",
@@ -170,10 +171,13 @@ def segment(
     where = Region.read(within or region, source.plane_shape)
     if boxes is not None:
         read_boxes(boxes, source, plane)
-    usual = AutomaticSettings() if boxes is None else MergeRules(min_score=0, min_stability=0)
-    score = usual.min_score if min_score is None else min_score
-    stability = usual.min_stability if min_stability is None else min_stability
-    rules = MergeRules(min_score=score, min_stability=stability)
+    rules = MergeRules(min_score=0, min_stability=0)
+    if boxes is None:
+        rules = MergeRules(min_area=AutomaticSettings().least_area(diameter))
+    if min_score is not None:
+        rules = replace(rules, min_score=min_score)
+    if min_stability is not None:
+        rules = replace(rules, min_stability=min_stability)
     labels = SegmentLabels(output, source, chosen, records)
     session = Segmenter(load(model, device), source, store=store, diameter=diameter)
     with labels:

@@ -75,6 +75,10 @@ class TileAnswers:
     filters: Tensor
     cells: Tensor
 
+    def take(self, prompts: Tensor) -> TileAnswers:
+        """Keep the answers of some prompts, by index."""
+        return TileAnswers(self.iou[prompts], self.filters[prompts], self.cells[prompts])
+
     def choose(self, prompts: Tensor, masks: Tensor) -> TileAnswers:
         """Keep one mask of some prompts: both are indices of one length, K; n becomes 1."""
         return TileAnswers(

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import os
 import pickle
 import pickletools
 import re
-import uuid
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -20,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from napari_sam.durable import whole_file
 from napari_sam.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -117,17 +116,11 @@ def save_safetensors(sam: Sam, path: str | Path, metadata: Mapping[str, str] | N
     path = Path(path)
     told = {"format": "pt", **(metadata or {}), "variant": sam.config.variant, "name": sam.name}
     tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in sam.state_dict().items()}
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-    try:
-        part.touch()
-        mode = part.stat().st_mode  # safetensors would make it readable by its owner alone
-        save_file(tensors, part, told)
-        part.chmod(mode)
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())  # before the rename, or a crash could leave an empty file
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with whole_file(path) as unfinished:
+        unfinished.touch()
+        mode = unfinished.stat().st_mode  # safetensors would make it readable by its owner alone
+        save_file(tensors, unfinished, told)
+        unfinished.chmod(mode)
 
 
 def _sniff(path: Path) -> _Format:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from napari_sam.durable import whole_file
 from napari_sam.errors import InputError
 
 if TYPE_CHECKING:
@@ -80,20 +80,14 @@ class TrainingState:
             "average": self._average,
             "optimizer": self._optimizer.state_dict(),
         }
-        part = path.with_name(f".{path.name}.part")
         try:
-            with part.open("wb") as file:
-                torch.save(content, file)
-                file.flush()
-                os.fsync(file.fileno())  # before the rename, or a crash could leave an empty file
-            part.replace(path)
+            with whole_file(path) as unfinished:
+                torch.save(content, unfinished)
         except (OSError, RuntimeError) as error:  # torch turns a full disk into either
             raise InputError(
                 f"the state of the run could not be written to {path} ({error}); make room, or "
                 "give another file"
             ) from error
-        finally:
-            part.unlink(missing_ok=True)
 
     def resume(self, path: Path) -> int:
         """Go on from a file, if there is one, and return how many steps were done.

@@ -8,9 +8,7 @@ as one step that can be undone.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
-
-from psygnal import Signal
+from typing import TYPE_CHECKING, Any
 
 from napari_sam.errors import InputError, NapariSamError
 from napari_sam.segmentation.automatic.merge_rules import MergeRules
@@ -18,17 +16,15 @@ from napari_sam.ui.automatic_region import where_to_look
 from napari_sam.ui.diameter import Diameter
 from napari_sam.ui.finding import FoundRun, TilePoints, find, run_key
 from napari_sam.ui.found_drawing import FoundDrawing
-from napari_sam.ui.long_step import HELD, LongStep
-from napari_sam.ui.run_folders import RunFolders, records_for
-from napari_sam.ui.wording import sentence
+from napari_sam.ui.found_preview import make_found
+from napari_sam.ui.keeping import Keeping
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from napari.layers import Image
 
     from napari_sam.segmentation.automatic.run import SegmentProgress
-    from napari_sam.segmentation.session.annotator import Annotator
     from napari_sam.segmentation.session.change import Change
     from napari_sam.ui.asking import Worker
     from napari_sam.ui.automatic_region import RegionKind
@@ -36,16 +32,15 @@ if TYPE_CHECKING:
     from napari_sam.ui.session import Session
     from napari_sam.ui.workers import Outcome
 
-__all__ = ["Automatic", "State"]
+__all__ = ["Automatic"]
 
-State = Literal["idle", "finding", "paused", "stopping", "painting"]
+CLOSING = 1.0
+"""Seconds that closing waits for a run to notice; it does so between two batches of points."""
 
 NO_IMAGE = "there is no image: open one first"
-BUSY = "the search is still going on: stop it, on the page Everything, and try again"
-NOTHING_FOUND = "nothing was found yet: press Find first"
 
 
-class Automatic:
+class Automatic(Keeping):
     """Everything at once: one run of a viewer.
 
     Parameters
@@ -79,32 +74,27 @@ class Automatic:
         What is shown of it.
     """
 
-    changed = Signal()
-
     def __init__(
         self,
         session: Session,
         runner: Running | None = None,
         make_worker: Callable[[], Worker] | None = None,
     ) -> None:
-        self._session = session
+        super().__init__(session)
         self._own_runner = runner
         self.diameter = Diameter(session)
-        self.drawing = FoundDrawing(session.viewer, make_worker or _new_worker)
+        self.drawing = FoundDrawing(
+            session.viewer, make_worker or _new_worker, lambda: session.objects.annotator
+        )
         self.region: RegionKind = "view"
         self.rules = MergeRules()
-        self.state: State = "idle"
         self.progress: SegmentProgress | None = None
         self.tile: TilePoints | None = None
         self.is_finished = False
-        self.status = ""
-        self._run: FoundRun | None = None
-        self._step: LongStep | None = None
-        self._folders = RunFolders()
-        self._is_closed = False
         self.diameter.changed.connect(self.changed.emit)
         self.drawing.changed.connect(self.changed.emit)
         session.changed.connect(self._make_way)
+        session.objects.changed.connect(self._on_objects)
         session.image_watch.turned.connect(self._on_turned)
         session.viewer.layers.events.removed.connect(self._on_removed)
 
@@ -133,6 +123,11 @@ class Automatic:
         return self._run is not None and self.progress is not None and self.progress.masks > 0
 
     @property
+    def is_finding(self) -> bool:
+        """Whether a run has begun and not ended, paused ones too."""
+        return self.state in ("finding", "paused", "stopping")
+
+    @property
     def image(self) -> Image | None:
         """The image of the last run."""
         return None if self._run is None else self._run.image
@@ -152,7 +147,8 @@ class Automatic:
             return
         self._run = run
         self.diameter.hide()
-        self.drawing.begin(image)
+        self.drawing.hide()
+        session.later(partial(self._make_layer, image))
         self.progress = self.tile = None
         self.is_finished = False
         self.state = "finding"
@@ -194,59 +190,15 @@ class Automatic:
             self.is_finished = False
             self._say("")
 
-    # Keeping
-
-    def keep(self) -> None:
-        """Make the masks that the rules choose objects: one step to undo."""
-        session, run = self._session, self._run
-        if self.state != "idle" or self._is_closed:
-            return
-        if run is None or not self.is_found:
-            self._refuse(InputError(NOTHING_FOUND))
-            return
-        session.use_image(run.image)
-        try:
-            annotator = session.objects.ready()
-        except NapariSamError as error:
-            self._refuse(error)
-            return
-        self._folders.keep(run.folder)
-        self.carry_out(partial(_keep, annotator, run, self.rules), "Keeping")
-
-    def carry_out(self, steps: Callable[[], Iterator[Change]], doing: str) -> bool:
-        """Do a long step of the annotator in the background; nothing else changes meanwhile.
-
-        Parameters
-        ----------
-        steps : callable
-            Makes the generator.
-        doing : str
-            What it does, in a word.
-
-        Returns
-        -------
-        bool
-            False, with nothing done, while something else is going on.
-        """
-        kept = self._session.objects.kept
-        if self._is_closed or kept is None:
-            return False
-        if self.state != "idle":
-            self._refuse(InputError(BUSY if self._step is None else HELD))
-            return False
-        self.state = "painting"
-        self._step = LongStep(self._session.objects, kept, doing, self._say, self._on_painted)
-        self._step.start(self._runner, steps)
-        return True
-
     def close(self) -> None:
         """Stop at once, let go of the viewer and remove what was found and not kept."""
         self._is_closed = True
         if self._own_runner is not None:
-            self._own_runner.close()
+            self._own_runner.close(CLOSING)  # what it writes now would be left behind
         if self._step is not None:
             self._step.stop()
         self._session.changed.disconnect(self._make_way, missing_ok=True)
+        self._session.objects.changed.disconnect(self._on_objects, missing_ok=True)
         self._session.image_watch.turned.disconnect(self._on_turned, missing_ok=True)
         self._session.viewer.layers.events.removed.disconnect(self._on_removed)
         self.diameter.close()
@@ -289,22 +241,6 @@ class Automatic:
         self._session.say(text)
         self._say(text)
 
-    def _on_painted(self, error: Exception | None) -> None:
-        self.state, self._step = "idle", None
-        if error is not None:
-            self._fail(error)
-            return
-        self.drawing.hide()
-        self._session.say(self.status)
-        self.changed.emit()
-
-    def _fail(self, error: Exception) -> None:
-        if isinstance(error, NapariSamError):
-            self._refuse(error)
-            return
-        self._say(f"This did not work: {error!r}")
-        raise error  # a mistake of ours: napari shows it with its traceback
-
     def _make_way(self) -> None:
         """Let a click go first: a run waits while the model is asked."""
         if self.state in ("finding", "paused"):
@@ -312,14 +248,14 @@ class Automatic:
 
     def _next_run(self, image: Image) -> FoundRun:
         """Go on with the last run where it was for the same, else make a new one."""
-        session = self._session
+        session, before = self._session, self._run
         where = where_to_look(session.viewer, image, self.region)
         pixels = session.image_watch.input(image)
-        key = run_key(pixels, session.model, where, self.diameter.value)
-        before = self._run
-        if before is not None and (before.image is not image or before.key != key):
-            before = None
-        if before is not None and (self.is_finished or not self._folders.is_kept(before.folder)):
+        computing = session.backend.computing
+        key = run_key(pixels, session.model, where, self.diameter.value, computing)
+        is_same = before is not None and before.image is image and before.key == key
+        is_kept = before is not None and self._folders.is_kept(before.folder)
+        if before is not None and is_same and (self.is_finished or not is_kept):
             return before
         return FoundRun(
             image=image,
@@ -327,8 +263,10 @@ class Automatic:
             model=session.model,
             where=where,
             diameter=self.diameter.value,
+            computing=computing,
             folder=self._folders.new(session.objects.ready()),
-            start_from=None if before is None else before.folder,
+            start_from=before.folder if before is not None and is_same else None,
+            instead_of=before.folder if before is not None and not is_kept else None,
         )
 
     def _on_turned(self, _: Image | None) -> None:
@@ -337,12 +275,22 @@ class Automatic:
         else:
             self.drawing.hide()
 
+    def _on_objects(self, _: Change) -> None:
+        """Show what would be kept now: less where an object was accepted, more where one went."""
+        if self.state != "painting":
+            self.drawing.again()
+
     def _on_removed(self, event: Any) -> None:
         if event.value is self.image:
             self.cancel()
             self.drawing.hide()
             if self.state == "idle":
                 self.forget()
+
+    def _make_layer(self, image: Image) -> None:
+        """Make the layer for what is found before there is something to show."""
+        if not self._is_closed and image in self._session.viewer.layers:
+            make_found(self._session.viewer, image)
 
     def _show(self) -> None:
         run = self._run
@@ -356,19 +304,6 @@ class Automatic:
 
             self._own_runner = Runner()
         return self._own_runner
-
-    def _refuse(self, error: Exception) -> None:
-        self._session.refuse(error)
-        self._say(sentence(error))
-
-    def _say(self, status: str) -> None:
-        self.status = status
-        self.changed.emit()
-
-
-def _keep(annotator: Annotator, run: FoundRun, rules: MergeRules) -> Iterator[Change]:
-    """Make what was found objects; on the runner's thread."""
-    yield from annotator.add_run(records_for(annotator, run.folder), rules, run.planes)
 
 
 def _new_worker() -> Worker:

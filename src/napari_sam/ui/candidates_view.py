@@ -43,6 +43,7 @@ class CandidateCard(QPushButton):
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._number = number
+        self.setAccessibleName(f"Candidate {number}")
         self._picture = QLabel()
         self._picture.setFixedSize(PICTURE_SIDE, PICTURE_SIDE)
         self._picture.setAlignment(Qt.AlignmentFlag.AlignCenter)

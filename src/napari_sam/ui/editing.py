@@ -132,6 +132,7 @@ class Editing:
         self._session.viewer.layers.events.removed.disconnect(self._on_removed)
 
     def _repaint(self, plane: tuple[int, ...], box: Box, pixels: npt.NDArray[Any]) -> bool:
+        self._session.objects.finish()
         kept = self._kept
         return kept is not None and kept.repaint(plane, box, pixels)
 

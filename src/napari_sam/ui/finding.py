@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from napari_sam.segmentation.automatic.run import SegmentProgress
     from napari_sam.ui.automatic_region import WhereToLook
     from napari_sam.ui.backend import Backend, ImageInput
+    from napari_sam.ui.preferences import Computing
     from napari_sam.ui.workers import Outcome
 
 __all__ = ["FoundRun", "Running", "TilePoints", "find", "run_key"]
@@ -41,11 +43,15 @@ class FoundRun:
     model : str or Path
     where : WhereToLook
     diameter : float or None
+    computing : Computing
+        How the model computes.
     folder : Path
         The records.
     start_from : Path, optional
         Records of the same search to begin with; they belong to objects that were kept, and must
         stay as they are.
+    instead_of : Path, optional
+        Records of another search, of which nothing was kept, to be removed.
     """
 
     image: Image
@@ -53,13 +59,15 @@ class FoundRun:
     model: str | Path
     where: WhereToLook
     diameter: float | None
+    computing: Computing
     folder: Path
     start_from: Path | None = None
+    instead_of: Path | None = None
 
     @property
     def key(self) -> Hashable:
         """Differs when other masks would be found."""
-        return run_key(self.input, self.model, self.where, self.diameter)
+        return run_key(self.input, self.model, self.where, self.diameter, self.computing)
 
     @property
     def planes(self) -> list[tuple[int, ...]]:
@@ -121,13 +129,18 @@ class Running(Protocol):
 
 
 def run_key(
-    image: ImageInput, model: str | Path, where: WhereToLook, diameter: float | None
+    image: ImageInput,
+    model: str | Path,
+    where: WhereToLook,
+    diameter: float | None,
+    computing: Computing,
 ) -> Hashable:
     """Differs when a run would find other masks."""
     region = where.region
     shown = region.tobytes() if isinstance(region, np.ndarray) else region
     planes = None if where.planes is None else tuple(where.planes)
-    return image.key, model, shown, planes, diameter
+    how = computing.device, computing.precision
+    return image.key, model, shown, planes, diameter, how
 
 
 def find(
@@ -145,6 +158,8 @@ def find(
     """
     from napari_sam.segmentation.predict import Segmenter
 
+    if run.instead_of is not None:
+        shutil.rmtree(run.instead_of, ignore_errors=True)
     if run.start_from is not None and not run.folder.exists():
         copy_records(run.start_from, run.folder)
     shared = backend.segmenter(run.model, run.input, runner.tell)

@@ -11,7 +11,7 @@ from psygnal import Signal
 from napari_sam.errors import NapariSamError
 from napari_sam.ui.coordinates import current_plane, image_shape
 from napari_sam.ui.eye import visible_box
-from napari_sam.ui.found_preview import draw_found, hide_found, make_found, show_found
+from napari_sam.ui.found_preview import draw_found, hide_found, show_found
 from napari_sam.ui.wording import sentence
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from napari_sam.segmentation.automatic.merge_rules import MergeRules
     from napari_sam.segmentation.mask_grid import Box
+    from napari_sam.segmentation.session.annotator import Annotator
     from napari_sam.ui.asking import Worker
     from napari_sam.ui.found_preview import FoundView
     from napari_sam.ui.workers import Outcome
@@ -43,6 +44,8 @@ class FoundDrawing:
     viewer : napari.Viewer or ViewerModel
     make_worker : callable
         Makes the worker, when there is something to draw for the first time.
+    find_annotator : callable
+        Gives who keeps the objects that are there; None when there is nobody.
 
     Attributes
     ----------
@@ -56,9 +59,15 @@ class FoundDrawing:
 
     changed = Signal()
 
-    def __init__(self, viewer: Any, make_worker: Callable[[], Worker]) -> None:
+    def __init__(
+        self,
+        viewer: Any,
+        make_worker: Callable[[], Worker],
+        find_annotator: Callable[[], Annotator | None],
+    ) -> None:
         self._viewer = viewer
         self._make_worker = make_worker
+        self._find_annotator = find_annotator
         self._worker: Worker | None = None
         self._image: Image | None = None
         self._folder: Path | None = None
@@ -84,11 +93,6 @@ class FoundDrawing:
         """Whether objects are to be shown."""
         return self._image is not None
 
-    def begin(self, image: Image) -> None:
-        """Show nothing yet, but have the layer for it: adding one takes napari long."""
-        self.hide()
-        make_found(self._viewer, image)
-
     def show(self, image: Image, folder: Path, rules: MergeRules) -> None:
         """Show from now on what the records in a folder hold."""
         if self._image is not None and self._image is not image:
@@ -99,6 +103,10 @@ class FoundDrawing:
     def use_rules(self, rules: MergeRules) -> None:
         """Choose among what is found by other rules."""
         self._rules = rules
+        self._draw(DEBOUNCE)
+
+    def again(self) -> None:
+        """Draw anew: there are other objects than before."""
         self._draw(DEBOUNCE)
 
     def more(self) -> None:
@@ -146,7 +154,7 @@ class FoundDrawing:
             self._worker = self._make_worker()
         self._drawing, self._is_outdated = True, False
         self._worker.run_idle(
-            partial(draw_found, self._folder, self._rules, plane, box),
+            partial(draw_found, self._folder, self._rules, plane, box, self._find_annotator()),
             self._on_drawn,
             self._on_end,
             delay,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from napari_sam.segmentation.automatic.merge import ResolvedObjects
     from napari_sam.segmentation.automatic.merge_rules import MergeRules
     from napari_sam.segmentation.mask_grid import Box
+    from napari_sam.segmentation.session.annotator import Annotator
 
 __all__ = [
     "BUFFER_SIDE",
@@ -61,6 +62,8 @@ class FoundView:
     plane : tuple of int
     objects : int
         Objects that meet the box.
+    there : int
+        Objects beside these that would not be kept, as others have most of their pixels.
     is_complete : bool
         False when the box holds too much to be drawn; `pixels` is then empty.
     """
@@ -71,12 +74,20 @@ class FoundView:
     plane: tuple[int, ...]
     objects: int
     is_complete: bool = True
+    there: int = 0
 
 
 def draw_found(
-    folder: Path, rules: MergeRules, plane: tuple[int, ...], box: Box
+    folder: Path,
+    rules: MergeRules,
+    plane: tuple[int, ...],
+    box: Box,
+    annotator: Annotator | None = None,
 ) -> Iterator[FoundView | None]:
     """Read what was found in a part of a plane, choose the objects and draw them.
+
+    Those that would not be kept, as most of their pixels belong to objects that are there, are left
+    out.
 
     Parameters
     ----------
@@ -86,6 +97,8 @@ def draw_found(
     plane : tuple of int
     box : tuple of int
         ``(y0, x0, y1, x1)``, level-0 pixels, half-open.
+    annotator : Annotator, optional
+        Who keeps the objects that are there.
 
     Yields
     ------
@@ -95,11 +108,13 @@ def draw_found(
     Raises
     ------
     StoreError
-        When the records cannot be read.
+        When the records or the objects that are there cannot be read.
     """
     from napari_sam.segmentation.automatic.merge import ResolvedObjects
     from napari_sam.segmentation.automatic.records import Records
     from napari_sam.segmentation.automatic.result import objects_of
+    from napari_sam.segmentation.session.pixel_change import finest_of
+    from napari_sam.segmentation.session.untaken import untaken
 
     records = Records.open(folder)
     sampling = float(records.finding.get("sampling", 1.0))
@@ -111,14 +126,22 @@ def draw_found(
             pixels=pixels, box=box, step=step, plane=plane, objects=0, is_complete=False
         )
         return
-    parts = []
+    parts, there = [], 0
+    new = 1 if annotator is None else annotator.next_id()
     for part in objects_of(records, rules, plane, region=box):
-        parts.append(part)
+        free = [part]
+        if annotator is not None and new > 1:
+            labels = finest_of(annotator.labels)
+            free = list(untaken([part], labels, plane, new, rules.containment))
+        there += len(part) - sum(map(len, free))
+        parts += free
         yield None
     objects = ResolvedObjects.together(parts, rules.level)
     for _ in _draw(objects, pixels, box, step):
         yield None
-    yield FoundView(pixels=pixels, box=box, step=step, plane=plane, objects=len(objects))
+    yield FoundView(
+        pixels=pixels, box=box, step=step, plane=plane, objects=len(objects), there=there
+    )
 
 
 def step_for(box: Box) -> int:

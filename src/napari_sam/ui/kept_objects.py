@@ -15,7 +15,7 @@ from napari_sam.segmentation.session.annotator import Annotator
 from napari_sam.segmentation.session.replay import replay
 from napari_sam.ui.coordinates import image_shape
 from napari_sam.ui.feature_table import COLUMNS, FeatureTable
-from napari_sam.ui.label_display import show_all, show_part
+from napari_sam.ui.label_display import show_all, show_part, shows_array
 from napari_sam.ui.label_layers import empty_labels, needs_pyramid, new_label_layer
 from napari_sam.ui.layer_roles import KEY
 from napari_sam.ui.native_strokes import NativeStrokes
@@ -36,9 +36,6 @@ __all__ = ["KeptObjects"]
 
 JOURNAL = "journal"
 """Key of the journal's folder, beside the role in a layer's metadata."""
-
-LABELS_FILE = "labels.zarr"
-"""Labels of a large image, inside the journal's folder."""
 
 
 class KeptObjects:
@@ -105,14 +102,14 @@ class KeptObjects:
         """
         from napari_sam.segmentation.session.folders import new_session_folder
         from napari_sam.segmentation.session.journal import Journal
-        from napari_sam.segmentation.session.journal_format import made_with
+        from napari_sam.segmentation.session.journal_format import LABELS_FOLDER, made_with
 
         folder = new_session_folder(identity.name)
         labels: npt.NDArray[Any] | LabelPyramid
         if layer is not None:
             labels = layer.data
         elif needs_pyramid(image):
-            labels = LabelPyramid.create(folder / LABELS_FILE, image_shape(image))
+            labels = LabelPyramid.create(folder / LABELS_FOLDER, image_shape(image))
         else:
             labels = empty_labels(image)
         journal, warning = None, None
@@ -140,7 +137,7 @@ class KeptObjects:
         NapariSamError
             When it cannot be read, somebody else uses it, or it is of an image of another shape.
         """
-        shown = None if layer is None or layer.multiscale else layer.data
+        shown = layer.data if layer is not None and shows_array(layer) else None
         unknown = [] if shown is None else list(_differences(replay(folder), shown))
         annotator = Annotator.reopen(folder, labels=shown)
         if tuple(annotator.labels.shape) != image_shape(image):
@@ -167,6 +164,11 @@ class KeptObjects:
     def is_current(self) -> bool:
         """Whether the layer still shows these labels: somebody may have replaced its data."""
         return self._pyramid is not None or self.layer.data is self.annotator.labels
+
+    @property
+    def is_on_disk(self) -> bool:
+        """Whether the labels are on disk, and a step takes longer than the GUI may wait."""
+        return self._pyramid is not None
 
     def show(self, change: Change) -> None:
         """Put a change on the screen."""

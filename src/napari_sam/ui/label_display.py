@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from napari_sam.segmentation.mask_grid import Box
 
-__all__ = ["drawn_as_empty", "is_shown", "show_all", "show_part"]
+__all__ = ["drawn_as_empty", "is_shown", "show_all", "show_part", "shows_array"]
 
 SMALL = 1_000_000
 """Pixels of labels that are drawn anew as a whole, thumbnail and all, in a few milliseconds."""
@@ -33,7 +33,7 @@ def drawn_as_empty(layer: Any) -> AbstractContextManager[None]:
 
 def show_all(layer: Labels) -> None:
     """Draw the plane in view anew; costs what the plane costs."""
-    small = not layer.multiscale and layer.data.size <= SMALL
+    small = shows_array(layer) and layer.data.size <= SMALL
     layer.refresh(extent=False, thumbnail=small, highlight=False)
 
 
@@ -53,8 +53,14 @@ def show_part(layer: Labels, plane: Sequence[int], box: Box) -> None:
     """
     if not layer.visible or not is_shown(layer, plane):
         return  # napari reads it all when it comes into view
-    if layer.multiscale or layer.data.size <= SMALL or not _show_texture_part(layer, box):
+    is_large = shows_array(layer) and layer.data.size > SMALL
+    if not is_large or not _show_texture_part(layer, box):
         show_all(layer)
+
+
+def shows_array(layer: Labels) -> bool:
+    """Whether a layer shows one array in memory: what is not ours, or not on disk."""
+    return not layer.multiscale and isinstance(layer.data, np.ndarray)
 
 
 def is_shown(layer: Labels, plane: Sequence[int]) -> bool:

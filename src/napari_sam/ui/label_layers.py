@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_sam.errors import InputError
 from napari_sam.ui.coordinates import image_shape
-from napari_sam.ui.label_display import drawn_as_empty
+from napari_sam.ui.label_display import drawn_as_empty, shows_array
 from napari_sam.ui.layer_roles import PROMPTS, add_below, find_layer, metadata_for
 from napari_sam.ui.placement import placement_of
 
@@ -42,11 +42,7 @@ def needs_pyramid(image: Image) -> bool:
 
 def fits(labels: Labels, image: Image) -> bool:
     """Whether the user can pick a layer for an image's objects: one array, of the same shape."""
-    return (
-        not labels.multiscale
-        and isinstance(labels.data, np.ndarray)
-        and tuple(labels.data.shape) == image_shape(image)
-    )
+    return shows_array(labels) and tuple(labels.data.shape) == image_shape(image)
 
 
 def empty_labels(image: Image) -> npt.NDArray[np.uint32]:

@@ -64,10 +64,7 @@ class LongStep:
 
     def _on_changes(self, changes: list[Change]) -> None:
         for change in changes:
-            if self._objects.kept is self._kept:
-                self._objects.show(change)
-            else:
-                self._kept.show(change)
+            self._objects.show(self._kept, change)
         last = changes[-1]
         if last.done < last.total:
             self._say(f"{self._doing}: {100 * last.done // last.total} %")

@@ -84,6 +84,7 @@ class ModelPicker(QWidget):
         )
         self.bar = QProgressBar()
         self.bar.setToolTip("How much of the download has arrived.")
+        self.bar.setAccessibleName("Download")
         self.cancel_button = button(
             "Cancel", "Stop; downloading again goes on from there.", models.cancel
         )
@@ -198,6 +199,7 @@ class _List(QTreeWidget):
         self._header = QHeaderView(Qt.Orientation.Horizontal)
         self._items: list[QTreeWidgetItem] = []
         self.setObjectName("sam_models")
+        self.setAccessibleName("Models")
         self.setToolTip("The models there are; double-click one to use it.")
         self.setHeaderLabels(["Model", "Size", "State"])
         self.setRootIsDecorated(False)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from napari_sam.model.precision import Precision
     from napari_sam.ui.asking import Worker
     from napari_sam.ui.backend import Backend, ModelState
+    from napari_sam.ui.preferences import Computing
     from napari_sam.ui.session import Session
     from napari_sam.ui.workers import Outcome, Report
 
@@ -34,6 +35,11 @@ STATES: dict[ModelState, tuple[str, str]] = {
     "file": ("your file", "A file of yours."),
 }
 """For a list, and as a sentence."""
+
+SEARCHING = (
+    "The page Everything is looking for objects: stop it there, or wait for its end, before models "
+    "compute in another way."
+)
 
 
 class _CancelledError(Exception):
@@ -150,16 +156,19 @@ class Models:
             self._say(f"Cancelled.{again}")
 
     def compute_on(self, device: str) -> None:
-        """Compute on another device from now on."""
-        backend = self._session.backend
-        backend.set_computing(replace(backend.computing, device=device))
-        self._session.ask()
-        self.changed.emit()
+        """Compute on another device from now on; not while a search goes on."""
+        self._compute(replace(self._session.backend.computing, device=device))
 
     def compute_in(self, precision: Precision) -> None:
-        """Compute more or less exactly from now on."""
-        backend = self._session.backend
-        backend.set_computing(replace(backend.computing, precision=precision))
+        """Compute more or less exactly from now on; not while a search goes on."""
+        self._compute(replace(self._session.backend.computing, precision=precision))
+
+    def _compute(self, computing: Computing) -> None:
+        if self._session.automatic.is_finding:
+            self._say(SEARCHING)
+            return
+        self.message = ""
+        self._session.backend.set_computing(computing)
         self._session.ask()
         self.changed.emit()
 

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from napari_sam.ui.automatic import Automatic
     from napari_sam.ui.objects import Objects
     from napari_sam.ui.prompt_watch import PromptWatch
+    from napari_sam.ui.worker_slot import Outcome
+
+    Then = Callable[[Change], None]
 
 __all__ = ["ObjectActions"]
 
@@ -78,26 +81,36 @@ class ObjectActions:
         raise NotImplementedError
 
     def accept(self) -> Change | None:
-        """Make the chosen candidate an object and wipe its marks; the rest is the next prompt."""
+        """Make the chosen candidate an object and wipe its marks; the rest is the next prompt.
+
+        Returns
+        -------
+        Change or None
+            None when nothing was done, or it is under way.
+        """
         if self.busy:
             self.say(WAIT)
             return None
+        drawn = self.answering.drawn
+        wipe = None if drawn is None else self.prompts.wiping(drawn.points, drawn.box)
+        changes: list[Change] = []
+
+        def done(outcome: Outcome[Change | None]) -> None:
+            if (change := self._outcome(outcome)) is None:
+                return
+            changes.append(change)
+            if wipe is not None:
+                wipe()
+            self.ask()
+            if not self.busy:
+                self.say(f"{said(change, self.objects.rows)} {NO_MARK}")
+
         try:
-            change = self.objects.accept()
+            if not self.objects.accept(done) and self.objects.candidates is None:
+                self.say(read_drawing(self.viewer, self.image, self.prompts)[1])
         except NapariSamError as error:
             self.refuse(error)
-            return None
-        if change is None:
-            self.say(read_drawing(self.viewer, self.image, self.prompts)[1])
-            return None
-        self.objects.show(change)
-        drawn = self.answering.drawn
-        if drawn is not None:
-            self.prompts.wipe(drawn.points, drawn.box)
-        self.ask()
-        if not self.busy:
-            self.say(f"{said(change, self.objects.rows)} {NO_MARK}")
-        return change
+        return changes[0] if changes else None
 
     def undo(self) -> Change | None:
         """Take the last step back; an automatic run in the background."""
@@ -115,20 +128,20 @@ class ObjectActions:
             return None
         return self._change(lambda annotator: annotator.redo(), NOTHING_TO_REDO)
 
-    def delete(self, ids: Iterable[int]) -> Change | None:
-        """Delete objects."""
+    def delete(self, ids: Iterable[int], then: Then | None = None) -> Change | None:
+        """Delete objects; ``then`` is called with the change when it is on the screen."""
         chosen, plane = list(ids), self._plane_or_none()
-        return self._change(lambda annotator: annotator.delete(chosen, plane), NO_OBJECT, make=True)
+        return self._change(lambda a: a.delete(chosen, plane), NO_OBJECT, make=True, then=then)
 
-    def merge(self, ids: Iterable[int]) -> Change | None:
+    def merge(self, ids: Iterable[int], then: Then | None = None) -> Change | None:
         """Make one object of several; it keeps the smallest of their ids."""
         chosen, plane = list(ids), self._plane_or_none()
-        return self._change(lambda annotator: annotator.merge(chosen, plane), NO_OBJECT, make=True)
+        return self._change(lambda a: a.merge(chosen, plane), NO_OBJECT, make=True, then=then)
 
-    def mark(self, ids: Iterable[int], state: State) -> Change | None:
+    def mark(self, ids: Iterable[int], state: State, then: Then | None = None) -> Change | None:
         """Note that objects were looked at, or that they were not."""
         chosen = list(ids)
-        return self._change(lambda annotator: annotator.mark(chosen, state), NO_OBJECT)
+        return self._change(lambda a: a.mark(chosen, state), NO_OBJECT, then=then)
 
     def refine(self, id_: int | None = None) -> None:
         """Take an object as the prompt to go on from; accepting replaces it.
@@ -184,7 +197,12 @@ class ObjectActions:
             return None
 
     def _change(
-        self, call: Callable[[Annotator], Change | None], nothing: str, *, make: bool = False
+        self,
+        call: Callable[[Annotator], Change | None],
+        nothing: str,
+        *,
+        make: bool = False,
+        then: Then | None = None,
     ) -> Change | None:
         """Do something to the objects, show it and say it.
 
@@ -195,18 +213,41 @@ class ObjectActions:
             What to say when there was nothing to do.
         make : bool
             Whether objects of the user's own layer count, which nobody kept so far.
+        then : callable, optional
+            Called with the change when it is on the screen.
+
+        Returns
+        -------
+        Change or None
+            None when nothing was done, or it is under way.
         """
         if self.objects.annotator is None and (not make or self.objects.layer is None):
             self.say(nothing)
             return None
+        changes: list[Change] = []
+
+        def done(outcome: Outcome[Change | None]) -> None:
+            change = self._outcome(outcome)
+            if change is None:
+                if outcome.error is None:
+                    self.say(nothing)
+                return
+            changes.append(change)
+            self.say(said(change, self.objects.rows))
+            if then is not None:
+                then(change)
+
         try:
-            change = call(self.objects.ready())
+            self.objects.do(call, done)
         except NapariSamError as error:
             self.refuse(error)
-            return None
-        if change is None:
-            self.say(nothing)
-            return None
-        self.objects.show(change)
-        self.say(said(change, self.objects.rows))
-        return change
+        return changes[0] if changes else None
+
+    def _outcome(self, outcome: Outcome[Change | None]) -> Change | None:
+        """Change that a step made; None when it made none, and what stopped it is said."""
+        if outcome.error is None:
+            return outcome.value
+        if not isinstance(outcome.error, NapariSamError):
+            raise outcome.error  # a mistake of ours: napari shows it with its traceback
+        self.refuse(outcome.error)
+        return None

@@ -183,6 +183,7 @@ class ObjectTable(QTableView):
 
     def __init__(self, objects: ObjectList) -> None:
         super().__init__()
+        self.setAccessibleName("Objects")
         self._model = ObjectTableModel(objects)
         self._shown: tuple[tuple[int, ...], int | None] = (), None
         self._quiet = False

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
 from napari_sam.errors import InputError, NapariSamError
 from napari_sam.ui.kept_objects import KeptObjects
+from napari_sam.ui.label_display import shows_array
 from napari_sam.ui.label_layers import fits
 from napari_sam.ui.layer_roles import find_layer
+from napari_sam.ui.object_keeper import ObjectKeeper
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
     from napari.layers import Image, Labels, Layer
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     from napari_sam.segmentation.session.annotator import Annotator
     from napari_sam.segmentation.session.change import Change
     from napari_sam.segmentation.session.journal_format import ImageIdentity
-    from napari_sam.segmentation.session.object_row import ObjectRow
+    from napari_sam.ui.worker_slot import Outcome
+
+    Done = Callable[[Outcome[Change | None]], None]
 
 __all__ = ["Objects", "Refined"]
 
@@ -47,7 +50,7 @@ class Refined:
     region: MaskRegion
 
 
-class Objects:
+class Objects(ObjectKeeper):
     """Candidates and objects of the image that the user turned to.
 
     Every image and Labels layer has objects of its own, with their own steps to undo.
@@ -62,29 +65,17 @@ class Objects:
 
     Attributes
     ----------
-    image : Image or None
-        The layer that objects are found in.
-    layer : Labels or None
-        The layer that they go into; None for a new one, made when the first is accepted.
     candidates : Candidates or None
         Of the present prompt.
     chosen : int or None
         Number of the chosen candidate, from 0.
     refined : Refined or None
         The object that the next accepted candidate replaces.
-    held : str
-        Why nothing can be changed just now; empty when it can.
-    changed : Signal
-        A change was put on the screen; carries it.
     turning : Signal
         Annotator and layer are about to be left; they can still be used.
-    turned : Signal
-        The annotator or the layer is another one than before.
     """
 
-    changed = Signal(object)
     turning = Signal()
-    turned = Signal()
 
     def __init__(
         self,
@@ -92,38 +83,12 @@ class Objects:
         refuse: Callable[[Exception], None],
         identify: Callable[[Image], ImageIdentity],
     ) -> None:
-        self._viewer = viewer
-        self._refuse = refuse
-        self._identify = identify
-        self._kept: dict[tuple[Hashable, Hashable], KeptObjects] = {}
-        self._segmenter: Segmenter | None = None
+        super().__init__(viewer, refuse, identify)
+        self._taken: Candidates | None = None
         self._prompt: Prompt | None = None
-        self.image: Image | None = None
-        self.layer: Labels | None = None
         self.candidates: Candidates | None = None
         self.chosen: int | None = None
         self.refined: Refined | None = None
-        self.held = ""
-
-    # What there is
-
-    @property
-    def annotator(self) -> Annotator | None:
-        """Who keeps the objects of image and layer; None before there are any."""
-        kept = self.kept
-        return None if kept is None else kept.annotator
-
-    @property
-    def kept(self) -> KeptObjects | None:
-        """The annotator with what shows it."""
-        kept = self._kept.get(self._key)
-        return kept if kept is not None and kept.is_current else None
-
-    @property
-    def rows(self) -> Mapping[int, ObjectRow]:
-        """The objects by their ids."""
-        annotator = self.annotator
-        return MappingProxyType({}) if annotator is None else annotator.rows
 
     @property
     def candidate(self) -> Candidate | None:
@@ -132,17 +97,11 @@ class Objects:
             return None
         return self.candidates[self.chosen]
 
-    def object_at(self, plane: tuple[int, ...], y: int, x: int) -> int:
-        """Id of the object at a pixel, 0 where there is none."""
-        annotator = self.annotator
-        if annotator is None and self.layer is not None and not self.layer.multiscale:
-            return int(self.layer.data[(*plane, y, x)])
-        return 0 if annotator is None else annotator.object_at(plane, y, x)
-
     # What the user turns to
 
     def use_image(self, image: Image | None) -> None:
         """Turn to another image, and to the layer that its objects went into before."""
+        self.finish()
         self.turning.emit()
         self.clear()
         self.refined = self._segmenter = None
@@ -150,13 +109,14 @@ class Objects:
         self.layer = None
         if image is not None:
             layer = find_layer(self._viewer, image, "labels")
-            if layer is not None and (layer.multiscale or fits(layer, image)):
+            if layer is not None and (not shows_array(layer) or fits(layer, image)):
                 self.layer = layer
                 self._find_kept()
         self.turned.emit()
 
     def use_layer(self, layer: Labels | None) -> None:
         """Put objects into another layer from now on; the present candidates stay."""
+        self.finish()
         self.turning.emit()
         self.refined = None
         self.layer = layer
@@ -165,6 +125,7 @@ class Objects:
 
     def forget_layer(self, layer: Layer) -> None:
         """Drop what belongs to a layer that was removed; what was kept of it stays on disk."""
+        self.finish()
         if layer is self.layer:
             self.turning.emit()
         for key in [key for key in self._kept if layer.unique_id in key]:
@@ -176,6 +137,7 @@ class Objects:
 
     def close(self) -> None:
         """Let go of all layers and journals."""
+        self._steps.close()
         for kept in self._kept.values():
             kept.close()
         self._kept.clear()
@@ -215,73 +177,57 @@ class Objects:
 
     def end_refining(self) -> None:
         """Refine nothing any more."""
+        self.finish()
         self.refined = None
         if self.annotator is not None:
             self.annotator.clear()
 
-    # Changes
+    def accept(self, done: Done) -> bool:
+        """Make the chosen candidate an object.
 
-    def ready(self) -> Annotator:
-        """Return the annotator of image and layer; makes it, its journal and a layer if need be.
+        Parameters
+        ----------
+        done : callable
+            As of `do`. Where nothing of the candidate is left to paint, or it cannot be kept, the
+            candidates stay.
 
-        Raises
-        ------
-        NapariSamError
-            When that is not possible: no image, a full disk, no memory.
-        """
-        if self.held:
-            raise InputError(self.held)
-        kept = self.kept
-        if kept is None:
-            if self.image is None:
-                raise InputError("there is no image: open one first")
-            if (outdated := self._kept.pop(self._key, None)) is not None:
-                outdated.close()
-            kept = KeptObjects.begin(
-                self._viewer, self.image, self._identify(self.image), self.layer, self._segmenter
-            )
-            self._take(kept)
-            if kept.warning is not None:
-                self._refuse(kept.warning)
-        if self._segmenter is not None:
-            kept.annotator.segmenter = self._segmenter
-        return kept.annotator
-
-    def accept(self) -> Change | None:
-        """Make the chosen candidate an object; None when there is no candidate.
+        Returns
+        -------
+        bool
+            False when there is no candidate, or this one is on its way already.
 
         Raises
         ------
         NapariSamError
-            When nothing of it is left to paint, or it cannot be kept; the candidates stay.
+            As of `do`, and when the candidate is empty.
         """
-        candidates, chosen = self.candidates, self.chosen
-        if candidates is None or chosen is None:
-            return None
+        candidates, chosen, prompt = self.candidates, self.chosen, self._prompt
+        if candidates is None or chosen is None or candidates is self._taken:
+            return False
         if not candidates[chosen].area:
             raise InputError("the mask has no pixels: choose another candidate")
-        annotator = self.ready()
-        annotator.show(candidates, self._prompt)
-        annotator.choose(chosen)
-        change = annotator.accept()
-        self.refined = None
-        self.clear()
-        return change
 
-    def show(self, change: Change) -> None:
-        """Put a change of the annotator on the screen."""
-        kept = self.kept
-        if kept is not None:
-            kept.show(change)
-        self.changed.emit(change)
+        def accept(annotator: Annotator) -> Change:
+            annotator.show(candidates, prompt)
+            annotator.choose(chosen)
+            return annotator.accept()
 
-    def hold(self, reason: str) -> None:
-        """Let nobody change anything while another thread does; `reason` says what to do."""
-        self.held = reason
+        def accepted(outcome: Outcome[Change | None]) -> None:
+            if self._taken is candidates:
+                self._taken = None
+            if outcome.error is None:
+                self.refined = None
+                if self.candidates is candidates:
+                    self.clear()
+            done(outcome)
 
-    def release(self) -> None:
-        """Let things be changed again."""
-        self.held = ""
+        self._taken = candidates
+        try:
+            self.do(accept, accepted)
+        except BaseException:
+            self._taken = None
+            raise
+        return True
 
     def reopen(self, folder: Path) -> None:
         """Bring back the objects of an earlier session.
@@ -293,15 +239,9 @@ class Objects:
         """
         if self.image is None:
             return
+        self.finish()
         self.turning.emit()
         self._take(KeptObjects.reopen(self._viewer, self.image, folder, None))
-
-    def _take(self, kept: KeptObjects) -> None:
-        kept.painted.connect(self._on_painted)
-        kept.failed.connect(self._refuse)
-        self.layer = kept.layer
-        self._kept[self._key] = kept
-        self.turned.emit()
 
     def _find_kept(self) -> None:
         """Open the journal that a layer of ours came with, when no annotator is open for it."""
@@ -314,14 +254,3 @@ class Objects:
             self._take(KeptObjects.reopen(self._viewer, self.image, folder, self.layer))
         except NapariSamError as error:
             self._refuse(error)
-
-    def _on_painted(self, change: Change) -> None:
-        self.changed.emit(change)
-
-    @property
-    def _key(self) -> tuple[Hashable, Hashable]:
-        return _identity(self.image), _identity(self.layer)
-
-
-def _identity(layer: Layer | None) -> Hashable:
-    return None if layer is None else layer.unique_id

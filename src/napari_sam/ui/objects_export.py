@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_sam.segmentation.whole_file import whole_file
+from napari_sam.durable import whole_file
+from napari_sam.segmentation.writing import writing
 
 if TYPE_CHECKING:
     import os
@@ -44,6 +45,7 @@ def write_rows(rows: Sequence[ObjectRow], path: str | os.PathLike[str]) -> Itera
 
     path = Path(path)
     with (
+        writing(path),
         whole_file(path) as unfinished,
         unfinished.open("w", encoding="utf-8", newline="") as file,
     ):

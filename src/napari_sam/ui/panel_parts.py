@@ -116,6 +116,8 @@ class StatusLine(QWidget):
         self._bar.setRange(0, 0)
         self._bar.setTextVisible(False)
         self._bar.setFixedHeight(5)
+        self._bar.setToolTip("Something is going on; the line below says what.")
+        self._bar.setAccessibleName("Busy")
         keep_place(self._bar)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

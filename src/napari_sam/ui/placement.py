@@ -22,9 +22,13 @@ def placement_of(image: Image) -> dict[str, Any]:
 
 
 def move_onto(layer: Layer, image: Image) -> None:
-    """Put an existing layer exactly onto an image."""
+    """Put an existing layer exactly onto an image.
+
+    What is right already is left alone: each change has napari look at all layers again.
+    """
     for name, value in placement_of(image).items():
-        setattr(layer, name, value)
+        if not _is_same(getattr(layer, name), value):
+            setattr(layer, name, value)
 
 
 def pixel_size(image: Image) -> float:
@@ -48,3 +52,10 @@ def world_matrix(image: Image) -> npt.NDArray[np.float64]:
     for axis, unit in enumerate(np.eye(ndim)):
         matrix[:-1, axis] = np.asarray(image.data_to_world(unit)) - start
     return matrix
+
+
+def _is_same(present: Any, wanted: Any) -> bool:
+    if isinstance(wanted, tuple):
+        return bool(present == wanted)
+    present, wanted = (getattr(value, "affine_matrix", value) for value in (present, wanted))
+    return np.array_equal(present, wanted)

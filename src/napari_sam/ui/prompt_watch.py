@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from psygnal import Signal
 
 from napari_sam.errors import InputError
@@ -15,8 +16,9 @@ from napari_sam.ui.prompt_layers import fit_edge_width
 from napari_sam.ui.shortcuts import bind_keys, unbind_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+    import numpy.typing as npt
     from napari.layers import Image, Points, Shapes
 
     from napari_sam.ui.polarity import Polarity
@@ -86,11 +88,25 @@ class PromptWatch:
         if self.points is not None:
             set_polarity(self.points, polarity)
 
-    def wipe(self, points: Iterable[int], box: int | None) -> None:
-        """Remove marks that were dealt with, by their rows; says nothing of it."""
-        with self._silence():
-            self._remove(self.points, set(points))
-            self._remove(self.boxes, set() if box is None else {box})
+    def wiping(self, points: Iterable[int], box: int | None) -> Callable[[], None]:
+        """Give a function that removes marks, by their rows, and says nothing of it.
+
+        It may be called later: marks that are not as they were by then stay.
+        """
+        marks = [
+            (layer, rows, [np.array(layer.data[row]) for row in rows])
+            for layer, rows in ((self.points, list(points)), (self.boxes, _known(box)))
+            if layer is not None
+        ]
+
+        def wipe() -> None:
+            with self._silence():
+                for layer, rows, places in marks:
+                    same = [_is_at(layer, *mark) for mark in zip(rows, places, strict=True)]
+                    if all(same):
+                        self._remove(layer, set(rows))
+
+        return wipe
 
     def wipe_plane(self, plane: tuple[int, ...]) -> None:
         """Remove all marks of a plane; says nothing of it."""
@@ -170,3 +186,11 @@ class PromptWatch:
     def _emit(self) -> None:
         if not self._quiet:
             self.marks_changed.emit()
+
+
+def _known(row: int | None) -> list[int]:
+    return [] if row is None else [row]
+
+
+def _is_at(layer: Any, row: int, place: npt.NDArray[Any]) -> bool:
+    return row < len(layer.data) and np.array_equal(layer.data[row], place)

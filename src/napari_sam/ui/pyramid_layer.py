@@ -1,4 +1,4 @@
-"""A multiscale Labels layer over a label pyramid on disk."""
+"""A Labels layer over a label pyramid on disk."""
 
 from __future__ import annotations
 
@@ -45,11 +45,16 @@ class PyramidLayer:
         self, viewer: Any, image: Image, pyramid: LabelPyramid, layer: Labels | None = None
     ) -> None:
         self.pyramid = pyramid
+        self._coarsest: Any = None
         if layer is not None:
             self.layer = layer
-            self._coarsest: Any = layer.data[-1]
+            self._coarsest = layer.data[-1] if layer.multiscale else None
             return
         levels: list[Any] = list(pyramid.levels)
+        if len(levels) == 1:  # many small planes; napari knows no list of one level
+            self.layer = new_label_layer(viewer, image, levels[0])
+            self.layer.editable = False
+            return
         if levels[-1].ndim == 2:
             levels[-1] = np.asarray(levels[-1][:])
         self._coarsest = levels[-1]

@@ -188,12 +188,12 @@ class Review:
     def accept(self) -> None:
         """Mark what is picked as looked at, and go on to the next."""
         if self._is_picked():
-            self._go_on_after(self.session.mark(self.picked, "accepted"))
+            self.session.mark(self.picked, "accepted", self._go_on_after)
 
     def delete(self) -> None:
         """Delete what is picked (it can be undone), and go on to the next."""
         if self._is_picked():
-            self._go_on_after(self.session.delete(self.picked))
+            self.session.delete(self.picked, self._go_on_after)
 
     def refine(self) -> None:
         """Correct the current object with clicks: its mask becomes the prompt."""
@@ -208,10 +208,7 @@ class Review:
         if len(self.picked) < 2:
             self.session.say(PICK_TWO)
             return
-        change = self.session.merge(self.picked)
-        if change is not None:
-            self.reader.catch_up()
-            self.go_to(min(change.ids))
+        self.session.merge(self.picked, self._go_to_joined)
 
     @property
     def coloured(self) -> bool:
@@ -248,10 +245,13 @@ class Review:
             self.session.say(NOTHING_PICKED)
         return bool(self.picked)
 
-    def _go_on_after(self, decision: Change | None) -> None:
-        if decision is not None:
-            self._decided.update(decision.ids)
-            self.next()
+    def _go_on_after(self, decision: Change) -> None:
+        self._decided.update(decision.ids)
+        self.next()
+
+    def _go_to_joined(self, change: Change) -> None:
+        self.reader.catch_up()
+        self.go_to(min(change.ids))
 
     def _write_on(self, export: Iterator[None]) -> None:
         try:

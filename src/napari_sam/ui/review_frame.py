@@ -61,8 +61,8 @@ class ReviewFrame:
 
     def show(self, image: Image, plane: tuple[int, ...], box: Box) -> None:
         """Draw the frame around an object of an image."""
-        self.hide()
         layer = find_layer(self._viewer, image, "frame") or self._new(image)
+        self._hide_all_but(layer)
         side = max(box[2] - box[0], box[3] - box[1])
         room = max(SMALLEST, ROOM * side)
         move_onto(layer, image)
@@ -73,12 +73,16 @@ class ReviewFrame:
             edge_color=COLOUR,
             face_color="transparent",
         )
-        layer.visible = True
+        if not layer.visible:
+            layer.visible = True
 
     def hide(self) -> None:
         """Show no frame; layers stay, because removing them is not always safe."""
+        self._hide_all_but(None)
+
+    def _hide_all_but(self, shown: Shapes | None) -> None:
         for layer in self._viewer.layers:
-            if role_of(layer) == "frame" and layer.visible:
+            if role_of(layer) == "frame" and layer is not shown and layer.visible:
                 layer.visible = False
 
     def _new(self, image: Image) -> Shapes:

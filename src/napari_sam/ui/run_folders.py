@@ -17,17 +17,20 @@ class RunFolders:
     """Folders of one panel's runs, and which of them must stay as they are."""
 
     def __init__(self) -> None:
+        self._made: list[Path] = []
         self._temporary: list[Path] = []
         self._kept: set[Path] = set()
 
     def new(self, annotator: Annotator) -> Path:
-        """Choose a folder in the annotator's journal; without one, one that `close` removes."""
+        """Choose a folder in the annotator's journal; without one, one for the time being."""
         from napari_sam.segmentation.session.journal import new_records_folder
 
         if annotator.journal is not None:
-            return new_records_folder(annotator.journal.folder)
-        self._temporary.append(Path(tempfile.mkdtemp(prefix="napari-sam-")))
-        return self._temporary[-1] / "records"
+            self._made.append(new_records_folder(annotator.journal.folder))
+        else:
+            self._temporary.append(Path(tempfile.mkdtemp(prefix="napari-sam-")))
+            self._made.append(self._temporary[-1] / "records")
+        return self._made[-1]
 
     def keep(self, folder: Path) -> None:
         """Note that objects are made of these records: a journal may refer to them."""
@@ -38,8 +41,8 @@ class RunFolders:
         return folder in self._kept
 
     def close(self) -> None:
-        """Remove what lies in no journal."""
-        for folder in self._temporary:
+        """Remove what was found and not kept, and all that lies in no journal."""
+        for folder in (*self._temporary, *(each for each in self._made if not self.is_kept(each))):
             shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -34,10 +34,7 @@ from napari_sam.ui.reopening import Reopening
 from napari_sam.ui.review import Review
 from napari_sam.ui.shortcuts import LABELS_KEYS, bind_keys, unbind_keys
 from napari_sam.ui.vision import Vision
-from napari_sam.ui.wording import (
-    NO_IMAGE,
-    sentence,
-)
+from napari_sam.ui.wording import NO_IMAGE, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +49,10 @@ if TYPE_CHECKING:
 __all__ = ["Session"]
 
 
+def _at_once(call: Callable[[], None]) -> None:
+    call()
+
+
 class Session(ObjectActions):
     """One viewer's prompts, candidates and objects.
 
@@ -62,6 +63,8 @@ class Session(ObjectActions):
         Where models come from.
     worker : Worker
         What asks them without stopping the GUI.
+    later : callable, optional
+        Calls a function when the GUI has nothing else to do; at once when not given.
 
     Attributes
     ----------
@@ -91,10 +94,17 @@ class Session(ObjectActions):
 
     changed = Signal()
 
-    def __init__(self, viewer: Any, backend: Backend, worker: Worker) -> None:
+    def __init__(
+        self,
+        viewer: Any,
+        backend: Backend,
+        worker: Worker,
+        later: Callable[[Callable[[], None]], None] = _at_once,
+    ) -> None:
         self.viewer = viewer
         self.backend = backend
         self.worker = worker
+        self.later = later
         self.model: str | Path = backend.choices()[0].model
         self.status = NO_IMAGE
         self._is_closed = False
@@ -240,6 +250,7 @@ class Session(ObjectActions):
         if self._is_closed:
             return
         self._is_closed = True
+        self.objects.finish()
         self.answering.drop()
         self.worker.close()
         if self.image is not None:
@@ -258,7 +269,12 @@ class Session(ObjectActions):
             self.refuse(InputError("there is no image to prompt: open one first"))
         else:
             make(self.viewer, self.image)
-            make_preview(self.viewer, self.image)  # now, as adding a layer takes napari long
+            # Adding a layer takes napari long: before a mask is to be shown, but not both at once.
+            self.later(self._make_preview)
+
+    def _make_preview(self) -> None:
+        if not self._is_closed and self.image is not None and self.image in self.viewer.layers:
+            make_preview(self.viewer, self.image)
 
     def _on_turned(self, before: Image | None) -> None:
         if before is not None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QDockWidget, QFormLayout, QSizePolicy, QTabWidget, QVBoxLayout, QWidget
 
 from napari_sam.ui.backend import SamBackend
+from napari_sam.ui.imports_ahead import import_ahead
 from napari_sam.ui.layer_pickers import ImagePicker
 from napari_sam.ui.open_panels import panel_of, register, unregister, unwrap
 from napari_sam.ui.pages.click_page import ClickPage
@@ -19,6 +21,8 @@ from napari_sam.ui.session import Session
 from napari_sam.ui.workers import LatestWorker
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import napari
 
     from napari_sam.ui.backend import Backend
@@ -55,8 +59,9 @@ class SamWidget(QWidget):
         viewer = unwrap(napari_viewer)
         if (older := panel_of(viewer)) is not None:
             older.retire()
+        import_ahead()
         self._worker = LatestWorker()
-        self.session = Session(viewer, backend or SamBackend(), self._worker)
+        self.session = Session(viewer, backend or SamBackend(), self._worker, _later)
         self._build()
         self.session.changed.connect(self._sync)
         layers = viewer.layers
@@ -132,3 +137,7 @@ class SamWidget(QWidget):
 def _close(session: Session, *_: object) -> None:
     session.changed.disconnect(missing_ok=True)
     session.close()
+
+
+def _later(call: Callable[[], None]) -> None:
+    QTimer.singleShot(0, call)

@@ -165,6 +165,17 @@ def test_a_mask_that_cannot_be_read_is_named(
         read_coco(path)
 
 
+def test_a_polygon_needs_the_size_of_its_image(tmp_path: Path) -> None:
+    path = tmp_path / "masks.json"
+    square = {"id": 4, "segmentation": [[10, 10, 20, 10, 20, 20, 10, 20]]}
+    sized = {"image": {"width": 60, "height": 40}, "annotations": [square]}
+    path.write_text(json.dumps(sized))
+    assert len(read_coco(path)[0].found) == 1
+    path.write_text(json.dumps({**sized, "image": {}}))
+    with pytest.raises(InputError, match=r"annotation 4.*does not say how large the image is"):
+        read_coco(path)
+
+
 @pytest.mark.parametrize("text", ["", "[1, 2]", '{"image": {}}'])
 def test_another_file_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "masks.json"

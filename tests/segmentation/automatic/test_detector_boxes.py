@@ -131,6 +131,17 @@ def test_planes_that_are_not_there_are_named(stack: ImageSource) -> None:
         read_boxes(TABLE.assign(z=[3, 0, 4]), stack)
     with pytest.raises(InputError, match="shape 0 lies in 2 planes"):
         read_boxes([np.array([(0, 1, 2), (1, 5, 6)])], stack)
+    with pytest.raises(InputError, match="a plane that is not a finite number"):
+        read_boxes(TABLE.assign(z=[3, float("nan"), 2]), stack)
+
+
+def test_a_table_that_names_some_planes_names_all_that_are_needed() -> None:
+    several = open_image(np.zeros((2, 4, 80, 100), np.uint8), axes="TZYX")
+    with pytest.raises(InputError, match="no column t: expected one for each"):
+        read_boxes(TABLE.assign(z=[3, 0, 2]), several)
+    one = open_image(np.zeros((1, 4, 80, 100), np.uint8), axes="TZYX")
+    found = read_boxes(TABLE.assign(z=[3, 0, 2]), one)
+    np.testing.assert_array_equal(found.planes, [[0, 3], [0, 0], [0, 2]])
 
 
 def test_a_file_that_is_no_table_is_named(flat: ImageSource, tmp_path: Path) -> None:

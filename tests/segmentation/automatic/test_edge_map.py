@@ -64,3 +64,9 @@ def test_a_huge_region_is_refused(brightness_model: Sam) -> None:
     image = open_image(np.broadcast_to(np.uint8(3), (20_000, 20_000)), limits=(0, 255))
     with pytest.raises(InputError, match="too large"):
         edge_map(Segmenter(brightness_model, image))
+
+
+def test_a_region_between_pixel_centres_is_refused(session: Segmenter) -> None:
+    assert edge_map(session, region=(10.0, 20.0, 11.0, 21.0)).shape == (1, 1)
+    with pytest.raises(InputError, match="holds no pixel: give a larger one"):
+        edge_map(session, region=(10.2, 20.2, 10.8, 20.8))

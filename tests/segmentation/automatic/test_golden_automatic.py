@@ -19,7 +19,7 @@ from napari_sam.segmentation.automatic.duplicates import distinct
 from napari_sam.segmentation.automatic.point_grid import window_points
 from napari_sam.segmentation.automatic.run_lengths import decode
 from napari_sam.segmentation.automatic.settings import AutomaticSettings
-from napari_sam.segmentation.automatic.tile_masks import find_in_tile
+from napari_sam.segmentation.automatic.tile_masks import POINTS_TOGETHER, find_in_tile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,6 +66,7 @@ def matched(model: Sam, golden: Golden, points: np.ndarray) -> tuple[np.ndarray,
         SETTINGS,
         image.plane_shape,
         tile_index=TileIndex(0, 0),
+        batch=POINTS_TOGETHER[model.device.type],
     )
     assert finding.asked == len(points)
     found = distinct(finding.found, SETTINGS)

@@ -204,6 +204,15 @@ def test_objects_are_given_as_soon_as_nothing_can_come_before_them() -> None:
     assert given_ == [1, 1, 1]
 
 
+def test_an_object_waits_for_an_undecided_one_of_its_row_that_comes_before_it() -> None:
+    short, tall = square(5, 15, 3), square(5, 2, 8)  # the second reaches below the frontier
+    first = Batch(found_masks([short, tall]), 10.0)
+    parts = list(resolve([first, Batch(FoundMasks.empty(), math.inf)], MergeRules(), SHAPE))
+    assert [len(part) for part in parts] == [0, 2]
+    assert parts[1].ids.tolist() == [1, 2]
+    assert parts[1].found.boxes[:, 1].tolist() == [2, 15]
+
+
 def test_ten_thousand_touching_objects_are_ten_thousand() -> None:
     cells = [(6 * (i // 100), 6 * (i % 100)) for i in range(10_000)]
     rng = np.random.default_rng(0)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_sam.images.tiles import TileGrid
+from napari_sam.images.tiles import TileGrid, TileIndex
 from napari_sam.segmentation.automatic.point_grid import tile_points, window_points
 
 SIZE, HALO = 128, 16
@@ -40,6 +40,16 @@ def test_every_point_of_a_plane_belongs_to_the_one_tile_whose_core_holds_it(
         np.testing.assert_allclose(along + along[::-1], length - 1)  # as much room at either end
         if len(along) > 1:
             np.testing.assert_allclose(np.diff(along), length / len(along))
+
+
+def test_a_point_on_the_line_between_two_cores_belongs_to_the_later_one() -> None:
+    grid = TileGrid((256, 256), 1.0, SIZE, HALO)
+    line = SIZE - HALO - 0.5
+    points = {tile: tile_points(grid, tile, 32.0) for tile in grid}
+    assert grid.core(TileIndex(1, 1))[:2] == (line, line)
+    assert (line, line) in map(tuple, points[TileIndex(1, 1)])
+    assert not (points[TileIndex(0, 0)] == line).any()
+    assert sum(map(len, points.values())) == 8 * 8
 
 
 def test_a_plane_of_one_pixel_has_one_point() -> None:

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import itertools
-import runpy
-import signal
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import pytest
-import torch
 from scipy import ndimage
 
 from napari_sam import Segmenter, open_image
-from napari_sam.errors import InputError, InputTypeError, StoreError
-from napari_sam.segmentation.automatic import find_masks, tile_feed
+from napari_sam.errors import InputError, InputTypeError
+from napari_sam.segmentation.automatic import find_masks
 from napari_sam.segmentation.automatic.found import FoundMasks
 from napari_sam.segmentation.automatic.merge_rules import MergeRules
 from napari_sam.segmentation.automatic.records import Records
@@ -29,7 +22,7 @@ from napari_sam.segmentation.automatic.tile_masks import TileFinding
 from napari_sam.segmentation.labels.pyramid import LabelPyramid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
     from napari_sam.model.sam import Sam
 
@@ -195,56 +188,6 @@ def test_only_where_objects_are_cut_a_coarser_sampling_is_asked(
     assert {tile[0] for tile in finder.asked} == {1}
 
 
-def test_progress_says_how_far_a_run_is(session: Segmenter, truth: np.ndarray) -> None:
-    steps = list(session.segment_progress(settings=SETTINGS))
-    first, last = steps[0], steps[-1]
-    assert (first.done, first.total, first.stage) == (0, len(session.store.grid(1)), "find")
-    assert first.left is None
-    assert (last.stage, last.done, last.objects) == ("done", last.total, len(last.result))
-    finding = [step for step in steps[1:] if step.stage == "find"]
-    assert [step.done for step in finding] == list(range(1, last.total + 1))
-    assert last.total > first.total, "test invalid: nothing is cut"
-    assert last.new == last.total
-    assert last.skipped == 3 * last.total
-    assert all(step.rate > 0 and step.left is not None for step in finding)
-    assert abs(finding[-1].objects - last.objects) <= 2, "one is larger than tiles show"
-    assert sum(len(step.latest) for step in finding) > last.objects
-    painted = np.zeros(SHAPE, bool)
-    for step in steps:
-        if step.stage == "label":
-            y0, x0, y1, x1 = step.box
-            painted[y0:y1, x0:x1] = True
-    assert painted[last.result.labels > 0].all()
-    assert all(step.result is None for step in steps[:-1])
-
-
-def test_a_run_that_was_stopped_goes_on_and_ends_the_same(
-    session: Segmenter, finder: Finder, tmp_path: Path
-) -> None:
-    whole = session.segment(settings=SETTINGS)
-    n = len(finder.asked)
-    finder.asked.clear()
-    for stop in (3, n - 1):
-        steps = session.segment_progress(settings=SETTINGS, records=tmp_path / "records")
-        for step in steps:
-            if step.done == stop:
-                break
-        steps.close()  # type: ignore[attr-defined]
-    last = list(session.segment_progress(settings=SETTINGS, records=tmp_path / "records"))[-1]
-    assert len(finder.asked) == n
-    assert (last.done, last.total, last.new) == (n, n, 1)
-    np.testing.assert_array_equal(np.asarray(last.result.labels), np.asarray(whole.labels))
-    pd.testing.assert_frame_equal(last.result.objects, whole.objects)
-
-
-def test_records_of_another_run_are_refused(session: Segmenter, tmp_path: Path) -> None:
-    session.segment(settings=SETTINGS, region=(0, 0, 50, 50), records=tmp_path / "records")
-    with pytest.raises(StoreError, match="region"):
-        session.segment(settings=SETTINGS, records=tmp_path / "records")
-    with pytest.raises(StoreError, match="spacing"):
-        session.segment(region=(0, 0, 50, 50), records=tmp_path / "records")
-
-
 def test_thresholds_may_change_without_looking_again(
     session: Segmenter, truth: np.ndarray, finder: Finder, tmp_path: Path
 ) -> None:
@@ -260,6 +203,19 @@ def test_thresholds_may_change_without_looking_again(
     assert len(finder.asked) == n
     back = strict.again(strict.rules)
     np.testing.assert_array_equal(np.asarray(back.labels), np.asarray(strict.labels))
+
+
+def test_what_is_much_smaller_than_the_diameter_is_no_object(
+    truth: np.ndarray, finder: Finder, brightness_model: Sam
+) -> None:
+    image = open_image(pixels_of(truth), limits=(0, 255))
+    session = Segmenter(brightness_model, image, diameter=60)
+    settings = replace(SETTINGS, points_per_side=64)
+    usual = session.segment(settings=settings)
+    assert same_objects(np.asarray(usual.labels), np.where(truth == 1, 1, 0))
+    small = session.segment(settings=replace(settings, min_area=0))
+    assert len(small) > 100, "discs a quarter as wide"
+    assert len(usual.again(replace(usual.rules, min_area=0))) == len(small)
 
 
 def test_a_view_is_made_of_what_lies_in_it(session: Segmenter, truth: np.ndarray) -> None:
@@ -285,22 +241,6 @@ def test_labels_on_disk_are_the_same_and_their_records_lie_beside_them(
     assert Records.open(tmp_path / "labels.records").plane_shape == SHAPE
     with pytest.raises(InputError, match="exists already and is not overwritten"):
         session.segment(tmp_path / "labels.zarr", settings=SETTINGS)
-
-
-def test_labels_that_were_begun_are_finished_by_the_same_run_only(
-    session: Segmenter, tmp_path: Path
-) -> None:
-    in_memory = session.segment(settings=SETTINGS)
-    out = tmp_path / "labels.zarr"
-    steps = session.segment_progress(out, settings=SETTINGS)
-    next(steps)
-    steps.close()  # type: ignore[attr-defined]
-    assert (tmp_path / "labels.zarr.unfinished").exists()
-    with pytest.raises(InputError, match="other settings"):
-        session.segment(out, settings=SETTINGS, rules=MergeRules(min_score=0.5))
-    result = session.segment(out, settings=SETTINGS)
-    np.testing.assert_array_equal(result.labels.levels[0][:], np.asarray(in_memory.labels))
-    assert not (tmp_path / "labels.zarr.unfinished").exists()
 
 
 def test_objects_are_in_labels_on_disk_as_soon_as_their_tile_is_done(
@@ -457,100 +397,3 @@ def test_labels_too_large_for_memory_are_not_begun(brightness_model: Sam) -> Non
     image = open_image(np.broadcast_to(np.uint8(3), (20_000, 400)), limits=(0, 255))
     with pytest.raises(InputError, match="give out="):
         Segmenter(brightness_model, image).segment_progress()
-
-
-def test_tiles_are_read_ahead_and_not_twice(
-    session: Segmenter, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    windows = [session.store.grid(1).window(tile) for tile in session.store.grid(1)]
-    decoder = session.model.tile_decoder()
-    reads: list[Any] = []
-    render = session.image.render
-    monkeypatch.setattr(
-        session.image, "render", lambda *given: (reads.append(given[0]), render(*given))[1]
-    )
-    feed: Iterator[Any] = tile_feed.prepared_tiles(session, decoder, (), windows)
-    next(feed)
-    assert 1 < len(reads) <= tile_feed.READERS + 1
-    feed.close()  # type: ignore[attr-defined]
-    assert len(list(tile_feed.prepared_tiles(session, decoder, (), windows))) == len(windows)
-    assert session.model.encoded == len(windows)  # type: ignore[attr-defined]
-    list(tile_feed.prepared_tiles(session, decoder, (), windows))
-    assert session.model.encoded == len(windows)  # type: ignore[attr-defined]
-
-
-def test_a_run_that_was_killed_goes_on_and_ends_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    code = f"""
-import os, runpy, signal, sys
-test = runpy.run_path({str(Path(__file__))!r})
-for step in test["long_session"]().segment_progress("labels.zarr", settings=test["SETTINGS"]):
-    if sys.argv[1] in (str(step.done), step.stage):
-        os.kill(os.getpid(), signal.SIGKILL)
-"""
-    for stop in ("3", "label"):
-        done = subprocess.run([sys.executable, "-c", code, stop], cwd=tmp_path, check=False)
-        assert done.returncode == -signal.SIGKILL
-    monkeypatch.setattr(find_masks, "find_in_tile", None)  # long_session sets it
-    resumed = long_session().segment(tmp_path / "labels.zarr", settings=SETTINGS)
-    once = long_session().segment(tmp_path / "once.zarr", settings=SETTINGS)
-    assert len(once.labels.levels) > 1
-    for one, other in zip(once.labels.levels, resumed.labels.levels, strict=True):
-        np.testing.assert_array_equal(one[:], other[:])
-        assert one[:].any()
-    pd.testing.assert_frame_equal(once.objects, resumed.objects)
-
-
-def long_session() -> Segmenter:
-    """Session on a slide with labels of two levels, the same in every process."""
-    conftest = runpy.run_path(str(Path(__file__).parents[1] / "conftest.py"))
-    truth = slide((150, 1100))
-    find_masks.find_in_tile = Finder(truth)  # type: ignore[assignment]
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = conftest["BrightnessModel"]()
-    return Segmenter(model, open_image(pixels_of(truth), limits=(0, 255)))
-
-
-def test_masks_can_be_found_now_and_labelled_later(
-    session: Segmenter, finder: Finder, tmp_path: Path
-) -> None:
-    folder, points = tmp_path / "records", list[tuple[int, int]]()
-    steps = list(
-        session.find_progress(
-            folder, settings=SETTINGS, on_points=lambda done, total: points.append((done, total))
-        )
-    )
-    n = len(finder.asked)
-    assert len(points) == n > 9
-    assert all(done == total > 0 for done, total in points)
-    whole = session.segment(settings=SETTINGS)
-    assert {step.stage for step in steps[:-1]} == {"find"}
-    last = steps[-1]
-    assert (last.stage, last.done, last.total, last.result) == ("done", n, n, None)
-    finder.asked.clear()
-    result = session.segment(settings=SETTINGS, records=folder)
-    assert not finder.asked
-    np.testing.assert_array_equal(np.asarray(result.labels), np.asarray(whole.labels))
-
-
-def test_finding_stops_where_a_caller_raises_and_goes_on_later(
-    session: Segmenter, finder: Finder, tmp_path: Path
-) -> None:
-    class Enough(Exception):
-        pass
-
-    def stop(done: int, total: int) -> None:
-        if len(finder.asked) == 3:
-            raise Enough
-
-    steps = session.find_progress(tmp_path, settings=SETTINGS, on_points=stop)
-    with pytest.raises(Enough):
-        list(steps)
-    stopped = finder.asked[-1]
-    assert len(finder.asked) == 3
-    finder.asked.clear()
-    again = list(session.find_progress(tmp_path, settings=SETTINGS))
-    assert finder.asked[0] == stopped, "the tile that was stopped is done again"
-    assert again[-1].total - again[-1].new == 2

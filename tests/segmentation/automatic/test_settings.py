@@ -32,6 +32,14 @@ def test_regions_of_less_than_100_model_pixels_go_unless_an_area_is_given() -> N
     assert AutomaticSettings(region_area=0.0).least_region(2.0) == 0.0
 
 
+def test_objects_are_at_least_a_third_of_the_diameter_wide_unless_an_area_is_given() -> None:
+    disc_of_10 = 78.54
+    assert AutomaticSettings().least_area(30.0) == pytest.approx(disc_of_10, abs=0.01)
+    assert AutomaticSettings().least_area(None) == 0
+    assert AutomaticSettings(min_area=5.0).least_area(30.0) == 5
+    assert AutomaticSettings(min_area=0.0).least_area(30.0) == 0
+
+
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [

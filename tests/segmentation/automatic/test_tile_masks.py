@@ -47,6 +47,9 @@ class Answers(NamedTuple):
     iou: Tensor
     objects: list[Disc | None]
 
+    def take(self, prompts: Tensor) -> Answers:
+        return Answers(self.iou[prompts], [self.objects[i] for i in prompts.tolist()])
+
 
 class Tile(NamedTuple):
     bare: Tensor
@@ -91,7 +94,7 @@ class Discs:
         return Answers(iou, objects)
 
     def masks(self, answers: Answers) -> Tensor:
-        self.drawn += 1
+        self.drawn += len(answers.objects)
         empty = torch.full((SIDE, SIDE), -10.0)
         return torch.stack(
             [
@@ -199,12 +202,13 @@ def test_skipping_asks_less_and_finds_the_same_objects() -> None:
     np.testing.assert_allclose(ours.boxes, theirs.boxes)
 
 
-def test_masks_of_points_that_score_too_low_are_not_even_drawn() -> None:
+@pytest.mark.parametrize("batch", [1, 4])
+def test_masks_of_points_that_score_too_low_are_not_even_drawn(batch: int) -> None:
     decoder = Discs(*TWO)
-    find(decoder)
+    find(decoder, batch=batch)
     y, x = (window_points((SIZE, SIZE), 16) + 0.5).T
     inside = sum(int((np.hypot(d.x - x, d.y - y) < d.radius).sum()) for d in TWO)
-    assert decoder.drawn == inside < len(decoder.batches) == 256
+    assert decoder.drawn == inside < sum(decoder.batches) == 256
 
 
 def test_scores_and_stability_below_what_is_kept_are_left_out() -> None:
@@ -259,6 +263,18 @@ def test_what_a_finer_sampling_has_shown_whole_is_left_out() -> None:
     found = find(Discs(*TWO), smallest=40.0).found
     assert len(found) == 1
     assert found.areas[0] == pytest.approx(np.pi * 24**2, rel=0.05)
+
+
+def test_what_is_long_and_thin_was_not_shown_whole_by_a_finer_sampling() -> None:
+    class Rod(Disc):
+        def logits(self, radius: float) -> Tensor:
+            places = (torch.arange(SIDE) + 0.5) * SIZE / SIDE
+            y, x = torch.meshgrid(places, places, indexing="ij")
+            return 10 * (radius - torch.hypot((x - self.x) / 5, y - self.y))
+
+    found = find(Discs(Rod(64, 64, 6)), smallest=40.0).found
+    (height, width) = (found.boxes[0, 2:] - found.boxes[0, :2]).tolist()
+    assert height < 20 < 50 < width
 
 
 def test_islands_go_unless_they_are_wanted() -> None:

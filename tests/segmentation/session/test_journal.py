@@ -16,6 +16,7 @@ import pytest
 from napari_sam import Prompt, Segmenter
 from napari_sam.errors import InputError, StoreError
 from napari_sam.segmentation.labels import blocks as label_blocks
+from napari_sam.segmentation.session import annotator as annotator_module
 from napari_sam.segmentation.session import journal as journal_module
 from napari_sam.segmentation.session.annotator import Annotator
 from napari_sam.segmentation.session.journal import Journal
@@ -26,6 +27,7 @@ from napari_sam.segmentation.session.journal_format import (
     pack_line,
     unpack_line,
 )
+from napari_sam.segmentation.session.pixel_change import finest_of
 from napari_sam.segmentation.session.replay import replay
 
 if TYPE_CHECKING:
@@ -82,6 +84,29 @@ def test_the_journal_says_what_was_done_with_what(folder: Path, disc_model: Sam)
     annotator.prompt(Prompt(points=[(40, 50)]))
     annotator.accept()
     assert json.loads(lines(folder)[-1])["made_with"]["limits"] == [[3.0, 9.0]]
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_a_session_is_begun_with_one_call_and_found_again(
+    folder: Path, disc_model: Sam, monkeypatch: pytest.MonkeyPatch, in_memory: bool
+) -> None:
+    monkeypatch.setattr(annotator_module, "fits_memory", lambda shape: in_memory)
+    segmenter = Segmenter(disc_model, np.zeros((100, 120), np.uint8))
+    annotator = Annotator.begin(folder, segmenter)
+    annotator.prompt(Prompt(points=[(40, 50)]))
+    annotator.accept()
+    labels = np.asarray(finest_of(annotator.labels))
+    assert isinstance(annotator.labels, np.ndarray) is in_memory
+    assert labels[40, 50] == 1
+    with pytest.raises((InputError, StoreError)):
+        Annotator.begin(folder, segmenter)
+    annotator.close()
+    header = read_journal(folder).header
+    assert header.image == ImageIdentity.of(segmenter.image)
+    assert header.made_with == made_with(segmenter)
+    again = Annotator.reopen(folder)
+    np.testing.assert_array_equal(np.asarray(finest_of(again.labels)), labels)
+    again.close()
 
 
 def test_a_step_is_on_the_disk_before_a_pixel_is_touched(
@@ -331,3 +356,15 @@ def test_labels_from_before_are_kept_beside_the_journal(folder: Path) -> None:
     (folder / "base.npz").unlink()
     with pytest.raises(StoreError, match="before the first step, could not be read"):
         replay(folder)
+
+
+def test_what_an_earlier_try_left_is_cut_off_before_the_next_line(
+    annotator: Annotator, folder: Path
+) -> None:
+    good = lines(folder)
+    with (folder / "journal.jsonl").open("ab") as file:
+        file.write(b'{"crc": "half a li')  # written, but it could neither be synced nor cut off
+    annotator.undo()
+    assert lines(folder)[:-1] == good
+    assert json.loads(lines(folder)[-1])["kind"] == "undo"
+    assert read_journal(folder).torn == b""

@@ -20,6 +20,7 @@ from napari_sam.segmentation.automatic.tile_masks import TileFinding
 from napari_sam.segmentation.predict import Segmenter
 from napari_sam.segmentation.session.change import Change
 from napari_sam.ui.automatic import Automatic
+from napari_sam.ui.preferences import Computing
 from napari_sam.ui.workers import Abandoned, Outcome
 
 if TYPE_CHECKING:
@@ -216,6 +217,7 @@ class TinyBackend:
 
     def __init__(self) -> None:
         self.model = MODEL
+        self.computing = Computing()
         self.segmenters: dict[Any, Segmenter] = {}
 
     def segmenter(self, model: Any, image: Any, report: Callable[[str], None]) -> Segmenter:
@@ -235,6 +237,9 @@ class FakeAnnotator:
         self.painted: list[Any] = []
         self.error: Exception | None = None
 
+    def next_id(self) -> int:
+        return 1
+
     def add_run(self, *what: Any) -> Iterator[Change]:
         self.painted.append(what)
         for done in (1, 2):
@@ -246,6 +251,8 @@ class FakeAnnotator:
 
 class FakeObjects:
     """Stands in for `Objects`."""
+
+    changed = Signal(object)
 
     def __init__(self) -> None:
         self.annotator = FakeAnnotator()
@@ -266,7 +273,11 @@ class FakeObjects:
     def release(self) -> None:
         self.held = ""
 
-    def show(self, change: Change) -> None:
+    def finish(self) -> None:
+        pass
+
+    def show(self, kept: Any, change: Change) -> None:
+        assert kept is self.kept
         self.shown.append(change)
 
 
@@ -301,6 +312,9 @@ class FakeSession:
         before, self.image = self.image, image
         if before is not image:
             self.image_watch.turned.emit(before)
+
+    def later(self, call: Any) -> None:
+        call()
 
     def say(self, status: str) -> None:
         self.status = status

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_sam.ui.automatic import Automatic
+from napari_sam.ui.preferences import Computing
 
 LOOSE = MergeRules(min_score=0.5)
 
@@ -105,7 +106,7 @@ def test_of_quick_changes_only_the_last_is_drawn(
     runner.finish()
     drawer.draw()
     before = drawer.asked
-    for score in (0.7, 0.75, 0.8):
+    for score in (0.75, 0.8, 0.85):
         automatic.use_rules(MergeRules(min_score=score))
     assert drawer.asked == before + 3
     assert drawer.draw() == 1
@@ -595,6 +596,45 @@ def test_records_go_into_the_journal_and_follow_to_another(
     assert {path.name for path in second.rglob("*.npz")} == names
     automatic.close()
     assert first.exists()
+
+
+def test_what_was_found_and_not_kept_is_removed_and_what_was_kept_stays(
+    automatic: Automatic, fake_session: Any, runner: Any, tmp_path: Path
+) -> None:
+    fake_session.objects.annotator.journal = SimpleNamespace(folder=tmp_path)
+
+    def runs() -> list[str]:
+        return sorted(path.name for path in (tmp_path / "runs").iterdir())
+
+    automatic.find()
+    runner.finish()
+    automatic.keep()
+    runner.finish()
+    automatic.diameter.set(30)
+    automatic.find()
+    runner.finish()
+    assert runs() == ["1", "2"]
+    automatic.diameter.set(40)
+    automatic.find()
+    runner.finish()
+    assert runs() == ["1", "3"], "the search before this one was given up"
+    automatic.close()
+    assert runs() == ["1"]
+
+
+def test_a_search_goes_on_in_the_same_precision_only(
+    automatic: Automatic, fake_session: Any, runner: Any, finder: Any
+) -> None:
+    automatic.find()
+    while len(finder.asked) < 3:
+        runner.step()
+    automatic.cancel()
+    runner.finish()
+    fake_session.backend.computing = Computing(precision="float32")
+    automatic.find()
+    runner.finish()
+    assert len(finder.asked) > len(set(finder.asked)), "begun anew"
+    assert automatic.is_finished
 
 
 def test_a_step_cannot_be_taken_back_in_the_middle_of_a_search(

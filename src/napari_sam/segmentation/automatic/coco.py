@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam.durable import whole_file
 from napari_sam.errors import InputError
 from napari_sam.segmentation.automatic.found import FoundMasks
 from napari_sam.segmentation.automatic.run_lengths import (
@@ -20,7 +21,7 @@ from napari_sam.segmentation.automatic.run_lengths import (
     polygon_lengths,
     to_rle,
 )
-from napari_sam.segmentation.whole_file import whole_file
+from napari_sam.segmentation.writing import writing
 
 if TYPE_CHECKING:
     import os
@@ -83,7 +84,11 @@ def write_coco(path: str | os.PathLike[str], planes: Iterable[CocoMasks]) -> Non
     path = Path(path)
     images: list[dict[str, Any]] = []
     number = itertools.count(1)
-    with whole_file(path) as unfinished, unfinished.open("w", encoding="utf-8") as file:
+    with (
+        writing(path),
+        whole_file(path) as unfinished,
+        unfinished.open("w", encoding="utf-8") as file,
+    ):
         file.write('{"annotations": [')
         for masks in planes:
             image = _image(masks)

@@ -64,7 +64,7 @@ def distinct(found: FoundMasks, settings: AutomaticSettings) -> FoundMasks:
         The best score first.
     """
     passes = (found.scores >= settings.min_score) & (found.stability >= settings.min_stability)
-    found = found.take(passes & (found.areas >= settings.min_area))
+    found = found.take(passes & (found.areas >= (settings.min_area or 0)))
     found = found.take(np.lexsort((-found.stability, -found.scores)))
     boxes = found.boxes - (0, 0, 1, 1)  # from pixel centre to pixel centre, as in the reference
     gone = np.zeros(len(found), np.bool_)

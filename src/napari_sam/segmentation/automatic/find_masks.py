@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from napari_sam.segmentation.automatic.found import FoundMasks
 from napari_sam.segmentation.automatic.point_grid import tile_points
 from napari_sam.segmentation.automatic.tile_feed import prepared_tiles
-from napari_sam.segmentation.automatic.tile_masks import find_in_tile
+from napari_sam.segmentation.automatic.tile_masks import POINTS_TOGETHER, find_in_tile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -165,7 +165,7 @@ class _Work:
                     self.settings,
                     self.grid.plane_shape,
                     tile_index=tile,
-                    batch=_batch(self.segmenter),
+                    batch=POINTS_TOGETHER[self.segmenter.model.device.type],
                     smallest=self.smallest,
                     on_points=self.on_points,
                 )
@@ -200,10 +200,3 @@ def _cut(records: Records, plane: tuple[int, ...], sampling: float, tile: TileIn
 def _shrunk(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
     y0, x0, y1, x1 = box
     return y0, x0, y1 - 1e-6, x1 - 1e-6
-
-
-def _batch(segmenter: Segmenter) -> int:
-    """Prompts decoded together; see `DECODE_BATCH`."""
-    from napari_sam.segmentation.predict import DECODE_BATCH  # which has this run as a method
-
-    return DECODE_BATCH.get(segmenter.model.device.type, 1)

@@ -49,7 +49,7 @@ class MergeRules:
         When a number is not in its range.
     """
 
-    min_score: float = 0.6
+    min_score: float = 0.7
     min_stability: float = 0.8
     nms_iou: float = 0.7
     containment: float = 0.5

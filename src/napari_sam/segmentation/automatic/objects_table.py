@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam.durable import whole_file
 from napari_sam.errors import InputError
 from napari_sam.segmentation.automatic.found import FoundMasks
 from napari_sam.segmentation.automatic.run_lengths import centroid, lengths_of
-from napari_sam.segmentation.whole_file import whole_file
+from napari_sam.segmentation.writing import writing
 
 if TYPE_CHECKING:
     import os
@@ -145,7 +146,7 @@ def write_objects(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
         When the file cannot be written.
     """
     path = check_table_path(path)
-    with whole_file(path) as unfinished:
+    with writing(path), whole_file(path) as unfinished:
         if path.suffix.lower() == CSV:
             table.to_csv(unfinished, index=False)
         else:

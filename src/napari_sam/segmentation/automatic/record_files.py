@@ -6,8 +6,8 @@ import contextlib
 import json
 import time
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
+from napari_sam.durable import PARTIAL, whole_file
 from napari_sam.errors import StoreError
 from napari_sam.images.store_format import sampling_key
 from napari_sam.segmentation.automatic.records_format import (
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from napari_sam.images.tiles import TileIndex
     from napari_sam.segmentation.automatic.records_format import TileRecord
 
-PARTIAL = ".partial"
 PARTIAL_AGE = 600.0
 """Seconds after which an unfinished file is left over from a killed process, not being written."""
 
@@ -161,12 +160,8 @@ def _contents(path: Path) -> bytes | None:
 
 
 def _write_whole(path: Path, contents: bytes) -> None:
-    unfinished = path.with_name(f"{path.name}.{uuid4().hex}{PARTIAL}")
-    try:
+    with whole_file(path) as unfinished:
         unfinished.write_bytes(contents)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _open(folder: Path, identity: RecordsIdentity) -> None:

@@ -193,7 +193,7 @@ def _prepare(
             min_score=settings.min_score if detected is None else 0,
             min_stability=settings.min_stability if detected is None else 0,
             nms_iou=settings.nms_iou,
-            min_area=settings.min_area,
+            min_area=settings.least_area(segmenter.diameter if detected is None else None),
         )
     identity = _identity(segmenter, is_kept=records is not None)
     finding = _finding(segmenter, settings, where, detected)

@@ -49,8 +49,10 @@ class AutomaticSettings:
         Two masks that overlap so much (intersection over union) are one object.
     max_share : float
         Masks of more than this share of what a tile shows of the plane are background.
-    min_area : float
-        Level-0 pixels that an object has at least.
+    min_area : float, optional
+        Level-0 pixels that an object has at least. When not given, those of a disc a third as wide
+        as the image's diameter: the grid meets what is narrower by chance only, and much of it
+        are specks of noise. 0 where no diameter is known.
     region_area : float, optional
         Islands and holes of fewer level-0 pixels are removed from a mask. When not given, 100
         model pixels; 0 leaves masks as they are.
@@ -67,11 +69,11 @@ class AutomaticSettings:
     """
 
     points_per_side: int | None = None
-    min_score: float = 0.6
+    min_score: float = 0.7
     min_stability: float = 0.8
     nms_iou: float = 0.7
     max_share: float = 0.95
-    min_area: float = 0.0
+    min_area: float | None = None
     region_area: float | None = None
     keep_score: float = 0.5
     keep_stability: float = 0.5
@@ -121,6 +123,12 @@ class AutomaticSettings:
         if diameter is None:
             return size / POINTS_PER_SIDE
         return min(max(diameter / sampling / POINTS_ACROSS, size / MOST), size / FEWEST)
+
+    def least_area(self, diameter: float | None) -> float:
+        """Level-0 pixels that an object has at least, the usual diameter being known or not."""
+        if self.min_area is not None:
+            return self.min_area
+        return math.pi / 4 * ((diameter or 0.0) / POINTS_ACROSS) ** 2
 
     def least_region(self, sampling: float) -> float:
         """Level-0 pixels below which islands and holes are removed at a sampling."""

@@ -27,7 +27,14 @@ if TYPE_CHECKING:
     from napari_sam.model.tile_decoder import DecoderTile, TileDecoder
     from napari_sam.segmentation.automatic.settings import AutomaticSettings
 
-__all__ = ["TileFinding", "find_in_tile"]
+__all__ = ["POINTS_TOGETHER", "TileFinding", "find_in_tile"]
+
+POINTS_TOGETHER = {"cpu": 4, "mps": 4, "cuda": 16}
+"""Points decoded together on each kind of device.
+
+Points of one batch do not know of each other's masks, so fewer are skipped. On a CPU four take 0.7
+of the time that they take one after the other, eight no less; 4 % more points are then asked.
+"""
 
 HELD_BYTES = 2**28
 """Logits held before those of duplicates are let go, 256 MB."""
@@ -112,7 +119,7 @@ def find_in_tile(
         padded = numbers + numbers[-1:] * (batch - len(numbers))
         scores, logits = _ask(decoder, tile, xy[padded], settings.keep_score)
         for row, number in enumerate(numbers):
-            answers = [] if logits is None else sieve.good(number, scores[row], logits[row])
+            answers = sieve.good(number, scores[row], logits[row]) if row in logits else []
             queue.learn(number, [(answer.score, answer.mask) for answer in answers])
             whole = sieve.whole(answers)
             held += whole
@@ -153,15 +160,17 @@ def _looks(
 @torch.inference_mode()
 def _ask(
     decoder: TileDecoder, tile: DecoderTile, xy: npt.NDArray[np.float64], least: float
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
-    """Scores of three masks for each point and their logits, None where all score too low."""
+) -> tuple[npt.NDArray[np.float32], dict[int, npt.NDArray[np.float32]]]:
+    """Scores of three masks for each point, and their logits where not all score too low."""
     points = torch.from_numpy(xy[:, np.newaxis].astype(np.float32))
     labels = torch.ones(len(xy), 1, dtype=torch.long)
     answers = decoder.ask(tile, PromptTensors(points=points, labels=labels), multimask=True)
     scores = answers.iou.float().cpu().numpy()
-    if (scores < least).all():
-        return scores, None
-    return scores, decoder.masks(answers).cpu().numpy()
+    rows = np.flatnonzero((scores >= least).any(axis=1))
+    if not rows.size:
+        return scores, {}
+    wanted = answers.take(torch.from_numpy(rows).to(answers.iou.device))
+    return scores, dict(zip(rows.tolist(), decoder.masks(wanted).cpu().numpy(), strict=True))
 
 
 class _Sieve:

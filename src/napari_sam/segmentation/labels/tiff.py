@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import tifffile
 
+from napari_sam.durable import whole_file
 from napari_sam.errors import InputError
 from napari_sam.segmentation.labels.blocks import planes, read, whole_plane
 from napari_sam.segmentation.labels.pyramid import LabelPyramid
-from napari_sam.segmentation.whole_file import whole_file
+from napari_sam.segmentation.writing import writing
 
 if TYPE_CHECKING:
     import os
@@ -63,7 +64,7 @@ def write_tiff(
     height, width = array.shape[-2:]
     tiled = height * width > LARGEST_UNTILED
     size = array.dtype.itemsize * math.prod(array.shape)
-    with whole_file(path) as unfinished:
+    with writing(path), whole_file(path) as unfinished:
         tifffile.imwrite(
             unfinished,
             _tiles(array) if tiled else _planes(array),

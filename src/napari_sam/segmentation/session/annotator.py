@@ -5,11 +5,13 @@ A widget shows what this holds and calls it; a script can do the same.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from napari_sam.errors import InputError, InputTypeError
+from napari_sam.segmentation.automatic.output import fits_memory
 from napari_sam.segmentation.labels import blocks as label_blocks
 from napari_sam.segmentation.labels.edits import next_id
 from napari_sam.segmentation.labels.pyramid import LabelPyramid
@@ -17,7 +19,11 @@ from napari_sam.segmentation.prompt import MaskRegion, Prompt
 from napari_sam.segmentation.session import object_steps
 from napari_sam.segmentation.session.history import History
 from napari_sam.segmentation.session.journal import Journal
-from napari_sam.segmentation.session.journal_format import made_with
+from napari_sam.segmentation.session.journal_format import (
+    LABELS_FOLDER,
+    ImageIdentity,
+    made_with,
+)
 from napari_sam.segmentation.session.journalled_labels import JournalledLabels
 from napari_sam.segmentation.session.object_extent import find_object
 from napari_sam.segmentation.session.objects import SessionObjects
@@ -45,8 +51,8 @@ class Annotator(SessionObjects):
     """Turns prompts on an image into objects of labels, and keeps every step.
 
     Everything that changes the labels is one step: on the disk before a pixel is touched, and
-    undone and redone in turn. What raises has changed nothing. Use `reopen` to go on with a
-    session of before.
+    undone and redone in turn. What raises has changed nothing. Use `begin` for a new session with
+    a journal, `reopen` to go on with one of before.
 
     Parameters
     ----------
@@ -88,6 +94,37 @@ class Annotator(SessionObjects):
         self.refining: int | None = None
         self._refined: ObjectRow | None = None
         self._prompt: Prompt | None = None
+
+    @classmethod
+    def begin(cls, folder: str | os.PathLike[str], segmenter: Segmenter) -> Self:
+        """Begin a session with an image: labels without objects, and their journal.
+
+        Labels are an array; those of an image too large for memory are on disk, in the folder.
+
+        Parameters
+        ----------
+        folder : path
+            New, or without a session.
+        segmenter : Segmenter
+
+        Raises
+        ------
+        InputError
+            When there is a session already.
+        StoreError
+            When the folder cannot be written, or another process uses it.
+        """
+        folder, image = Path(folder), segmenter.image
+        shape = image.planes + image.plane_shape
+        labels: Labels
+        if fits_memory(shape):
+            labels = np.zeros(shape, np.uint32)
+        else:
+            labels = LabelPyramid.create(folder / LABELS_FOLDER, shape)
+        journal = Journal.create(
+            folder, labels, ImageIdentity.of(image), made_with(segmenter), are_empty=True
+        )
+        return cls(segmenter, labels, journal)
 
     @classmethod
     def reopen(

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from napari_sam.durable import sync
 from napari_sam.errors import InputError, InputTypeError, StoreError
 from napari_sam.segmentation.labels.edits import next_id
 from napari_sam.segmentation.labels.pyramid import LabelPyramid
-from napari_sam.segmentation.session.durable import sync, write_durably, writing
+from napari_sam.segmentation.session.durable import write_durably
 from napari_sam.segmentation.session.journal_contents import JournalContents, read_journal
 from napari_sam.segmentation.session.journal_format import (
     BASE_FILE,
@@ -26,6 +27,7 @@ from napari_sam.segmentation.session.journal_format import (
     relative_to,
 )
 from napari_sam.segmentation.session.journal_lock import JournalLock
+from napari_sam.segmentation.writing import writing
 
 if TYPE_CHECKING:
     import os

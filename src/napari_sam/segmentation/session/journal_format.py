@@ -40,6 +40,9 @@ TORN_FILE: Final = "journal.torn"
 BASE_FILE: Final = "base.npz"
 """Labels in memory as they were before the first step, under the name "labels"."""
 
+LABELS_FOLDER: Final = "labels.zarr"
+"""Labels of an image too large for memory, where nobody says another place."""
+
 RUNS_FOLDER: Final = "runs"
 """Folder of the records of automatic runs."""
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from napari_sam.errors import StoreError
-from napari_sam.segmentation.session.durable import writing
 from napari_sam.segmentation.session.journal_format import LOCK_FILE, OWNER_FILE
+from napari_sam.segmentation.writing import writing
 
 if TYPE_CHECKING:
     from pathlib import Path

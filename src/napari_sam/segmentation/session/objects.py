@@ -71,26 +71,22 @@ class SessionObjects:
     @property
     def can_undo(self) -> str | None:
         """What `undo` would take back, in few words; None when there is nothing."""
-        done = self._kept.history.done
-        return done[-1].describe() if done else None
+        return _describe(self._kept.history.done)
 
     @property
     def can_redo(self) -> str | None:
         """What `redo` would do again, in few words; None when there is nothing."""
-        undone = self._kept.history.undone
-        return undone[-1].describe() if undone else None
+        return _describe(self._kept.history.undone)
 
     @property
     def undo_is_long(self) -> bool:
         """Whether `undo` would take a run back, which `undo_steps` does block by block."""
-        done = self._kept.history.done
-        return bool(done) and done[-1].run is not None
+        return _is_run(self._kept.history.done)
 
     @property
     def redo_is_long(self) -> bool:
         """Whether `redo` would paint a run again, which `redo_steps` does block by block."""
-        undone = self._kept.history.undone
-        return bool(undone) and undone[-1].run is not None
+        return _is_run(self._kept.history.undone)
 
     def next_id(self) -> int:
         """Return an id that was never given, also not to what was undone."""
@@ -272,3 +268,12 @@ class SessionObjects:
 def _last(changes: Iterator[Change]) -> Change | None:
     found = deque(changes, maxlen=1)
     return found[0] if found else None
+
+
+def _describe(steps: list[Step]) -> str | None:
+    """Describe the last step; another thread may take it away meanwhile."""
+    return next((step.describe() for step in steps[-1:]), None)
+
+
+def _is_run(steps: list[Step]) -> bool:
+    return any(step.run is not None for step in steps[-1:])

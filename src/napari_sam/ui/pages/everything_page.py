@@ -92,7 +92,8 @@ class EverythingPage(QWidget):
         if hint or view is None or not view.is_complete:
             self.shown.setText(hint)
         else:
-            self.shown.setText(f"{count(view.objects)} in view")
+            there = f", {view.there:,} are there already" if view.there else ""
+            self.shown.setText(f"{count(view.objects)} in view{there}")
         self.keep_button.setEnabled(is_idle and automatic.is_found)
         self.forget_button.setEnabled(is_idle and automatic.is_found)
 
@@ -162,6 +163,7 @@ class EverythingPage(QWidget):
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(8)
         self.bar.setToolTip("How much of the region was looked at.")
+        self.bar.setAccessibleName("Progress of the search")
         self.progress = QLabel()
         self.progress.setWordWrap(True)
         self.progress.setAlignment(Qt.AlignmentFlag.AlignTop)

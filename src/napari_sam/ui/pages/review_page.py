@@ -100,6 +100,7 @@ class ReviewPage(QWidget):
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(6)
         self.bar.setToolTip(self.progress.toolTip())
+        self.bar.setAccessibleName("Progress of the review")
         self.next_button = button(
             "Next",
             "Go to the least certain object that you have not looked at yet (N).",

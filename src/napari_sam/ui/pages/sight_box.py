@@ -77,6 +77,7 @@ class SightBox(QWidget):
         self.axis_label.setWordWrap(True)
         self.axis = QComboBox()
         self.axis.setToolTip("The axis of this layer that holds channels, not depth or time.")
+        self.axis.setAccessibleName("Axis of the channels")
         self.axis_button = button(
             "Make layers",
             "Make a layer of each channel, so that several are seen together; nothing is copied.",
@@ -179,6 +180,7 @@ class SightBox(QWidget):
 
     def _channel_combo(self, colour: str) -> QComboBox:
         combo = QComboBox()
+        combo.setAccessibleName(f"Layer in {colour}")
         combo.setToolTip(
             f"The layer that the model sees in {colour}."
             if colour != "red"
@@ -240,6 +242,8 @@ class _LimitsRow:
     def __init__(self, box: SightBox) -> None:
         self.low = _field("Intensity that the model sees as black.")
         self.high = _field("Intensity that the model sees as white.")
+        self.low.setAccessibleName("Dark")
+        self.high.setAccessibleName("Bright")
         self._shown = (0.0, 0.0)
         for field in (self.low, self.high):
             field.editingFinished.connect(box.type_limits)
