@@ -7,11 +7,13 @@ as one step that can be undone.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_sam.errors import InputError, NapariSamError
 from napari_sam.segmentation.automatic.merge_rules import MergeRules
+from napari_sam.segmentation.automatic.settings import AutomaticSettings
 from napari_sam.ui.automatic_region import where_to_look
 from napari_sam.ui.diameter import Diameter
 from napari_sam.ui.finding import FoundRun, TilePoints, find, run_key
@@ -88,6 +90,7 @@ class Automatic(Keeping):
         )
         self.region: RegionKind = "view"
         self.rules = MergeRules()
+        self._least_area = self.rules.min_area
         self.progress: SegmentProgress | None = None
         self.tile: TilePoints | None = None
         self.is_finished = False
@@ -151,6 +154,7 @@ class Automatic(Keeping):
         session.later(partial(self._make_layer, image))
         self.progress = self.tile = None
         self.is_finished = False
+        self._use_least_area(run.diameter)
         self.state = "finding"
         self._runner.start(
             partial(find, session.backend, run, self.rules, self._runner),
@@ -160,6 +164,12 @@ class Automatic(Keeping):
         self._make_way()
         session.say("Looking for objects; how far that is says the page Everything.")
         self._say("Getting ready …")
+
+    def _use_least_area(self, diameter: float | None) -> None:
+        """Leave out what is far smaller than the diameter, unless the user chose a size."""
+        if self.rules.min_area == self._least_area:
+            self._least_area = float(round(AutomaticSettings().least_area(diameter)))
+            self.use_rules(replace(self.rules, min_area=self._least_area))
 
     def pause(self) -> None:
         """Wait, until `resume`."""

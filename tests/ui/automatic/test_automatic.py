@@ -77,6 +77,20 @@ def test_a_run_finds_masks_tile_by_tile_and_shows_them_in_place(
     assert fake_session.viewer.layers.selection.active is fake_session.image
 
 
+def test_what_is_far_smaller_than_the_diameter_is_left_out_unless_a_size_was_chosen(
+    automatic: Automatic, runner: Any
+) -> None:
+    assert automatic.rules.min_area == 0
+    automatic.diameter.set(60)
+    automatic.find()
+    assert automatic.rules.min_area == round(np.pi / 4 * 20**2)
+    runner.finish()
+    automatic.use_rules(MergeRules(min_area=50))
+    automatic.diameter.set(90)
+    automatic.find()
+    assert automatic.rules.min_area == 50
+
+
 def test_a_filter_changes_what_is_shown_and_the_model_is_not_asked(
     automatic: Automatic, fake_session: Any, runner: Any, drawer: Any, finder: Any
 ) -> None:
