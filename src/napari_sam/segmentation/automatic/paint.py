@@ -13,7 +13,7 @@ from napari_sam.segmentation.automatic.merge import ResolvedObjects
 from napari_sam.segmentation.automatic.merge_rules import priority
 from napari_sam.segmentation.labels import blocks as label_blocks
 from napari_sam.segmentation.labels.blocks import blocks, whole_plane
-from napari_sam.segmentation.labels.patch import tight
+from napari_sam.segmentation.labels.patch import tight, within
 from napari_sam.segmentation.labels.pyramid import LabelPyramid
 
 if TYPE_CHECKING:
@@ -195,9 +195,7 @@ def _replace(
     wanted: npt.NDArray[np.integer],
 ) -> None:
     """Write the changed part of a block."""
-    (y, x), (rows, columns) = box[:2], inside
-    part = y + rows.start, x + columns.start, y + rows.stop, x + columns.stop
-    label_blocks.replace(array, plane, part, wanted[inside])
+    label_blocks.replace(array, plane, within(box, inside), wanted[inside])
 
 
 def _count(pixels: npt.NDArray[np.integer], first_id: int) -> tuple[Ids, Ids]:

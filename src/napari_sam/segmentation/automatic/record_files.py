@@ -13,6 +13,7 @@ from napari_sam.images.store_format import sampling_key
 from napari_sam.segmentation.automatic.records_format import (
     IDENTITY_FILE,
     RecordsIdentity,
+    named_tile,
     pack,
     tile_name,
     unpack,
@@ -103,6 +104,24 @@ class RecordFiles:
                 found.append(float(entry.name))
         return sorted(found)
 
+    def tiles(self, plane: tuple[int, ...], sampling: float) -> list[TileIndex]:
+        """List the tiles of a plane that have a record, in no order.
+
+        Raises
+        ------
+        StoreError
+            When the folder cannot be read.
+        """
+        folder = self.folder / sampling_key(sampling)
+        try:
+            names = [file.name for file in folder.iterdir()]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise _not_read(folder, error) from error
+        named = (named_tile(name) for name in names)
+        return [tile for found, tile in filter(None, named) if found == plane]
+
     def _path(self, plane: tuple[int, ...], sampling: float, tile: TileIndex) -> Path:
         return self.folder / sampling_key(sampling) / tile_name(plane, tile)
 
@@ -154,9 +173,11 @@ def _contents(path: Path) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise StoreError(
-            f"{path} could not be read ({error.strerror or error}): is the disk there?"
-        ) from error
+        raise _not_read(path, error) from error
+
+
+def _not_read(path: Path, error: OSError) -> StoreError:
+    return StoreError(f"{path} could not be read ({error.strerror or error}): is the disk there?")
 
 
 def _write_whole(path: Path, contents: bytes) -> None:

@@ -174,7 +174,7 @@ class Records:
             When a file cannot be read or is damaged.
         """
         box = (0, 0, *self.plane_shape) if region is None else region
-        rows = [self._tile_rows(sampling, box) for sampling in self._samplings()]
+        rows = [self._tile_rows(plane, sampling, box) for sampling in self._samplings()]
         ahead: Batch | None = None
         for start, grid, tiles in heapq.merge(*rows, key=lambda row: row[:1]):
             if ahead is not None:
@@ -202,16 +202,27 @@ class Records:
         return y0, x0, y1, x1
 
     def _tile_rows(
-        self, sampling: float, box: Box
+        self, plane: tuple[int, ...], sampling: float, box: Box
     ) -> Iterator[tuple[float, TileGrid, list[TileIndex]]]:
         """Rows of the tiles that may hold masks in a box, and the y where each row begins."""
         grid = self.grid(sampling)
         y0, x0, y1, x1 = box
-        halo = grid.halo * sampling
-        near = grid.tiles_in((y0 - halo - 1, x0 - halo - 1, y1 + halo, x1 + halo))
+        reach = grid.halo * sampling + 1
+        first, last = grid.tile_at((y0 - reach, x0 - reach)), grid.tile_at((y1 + reach, x1 + reach))
+        near = sorted(
+            tile
+            for tile in self._tiles(plane, sampling)
+            if first.row <= tile.row <= last.row and first.column <= tile.column <= last.column
+        )
         for _, row in itertools.groupby(near, key=lambda tile: tile.row):
             tiles = list(row)
             yield grid.window(tiles[0]).origin[0], grid, tiles
+
+    def _tiles(self, plane: tuple[int, ...], sampling: float) -> list[TileIndex]:
+        """List the tiles that were looked at: few of a huge plane, whose others cost nothing."""
+        if self._files is not None:
+            return self._files.tiles(plane, sampling)
+        return [tile for known, at, tile in list(self._memory) if (known, at) == (plane, sampling)]
 
     def _samplings(self) -> list[float]:
         if self._files is not None:

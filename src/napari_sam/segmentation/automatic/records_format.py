@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 import numpy as np
 
 from napari_sam.images.store_format import StoreIdentity
+from napari_sam.images.tiles import TileIndex
 from napari_sam.segmentation.automatic.found import FoundMasks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from napari_sam.images.tiles import TileIndex
 
 FORMAT: Final = "napari-sam-records"
 """Value of "format"."""
@@ -66,6 +66,16 @@ ROW: Final = np.dtype(
 def tile_name(plane: tuple[int, ...], tile: TileIndex) -> str:
     """Name of a tile's file: "0.17.42.npz" is plane 0, row 17, column 42."""
     return ".".join(map(str, (*plane, *tile))) + ".npz"
+
+
+def named_tile(name: str) -> tuple[tuple[int, ...], TileIndex] | None:
+    """Plane and tile of a file by its name; None of a file that is no record."""
+    numbers, dot, ending = name.rpartition(".")
+    try:
+        *plane, row, column = map(int, numbers.split("."))
+    except ValueError:
+        return None
+    return (tuple(plane), TileIndex(row, column)) if dot and ending == "npz" else None
 
 
 class TileRecord(NamedTuple):
