@@ -314,6 +314,13 @@ def test_metadata_that_cannot_be_used_are_refused(
         open_image(path)
 
 
+def test_an_error_about_an_open_group_names_its_folder(write: Callable[..., Path]) -> None:
+    path = write(pyramid((2, 64, 64)), {})
+    with pytest.raises(InputError, match="is a zarr group") as refused:
+        open_image(zarr.open_group(path, mode="r"))
+    assert str(refused.value).startswith(f"{path} is a zarr group"), "a path, no file://"
+
+
 def test_levels_without_scales_are_placed_by_their_sizes(write: Callable[..., Path]) -> None:
     attributes = metadata("yx", halving(2))
     for dataset in attributes["multiscales"][0]["datasets"]:

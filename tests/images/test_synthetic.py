@@ -24,9 +24,7 @@ ODD = SyntheticSlide((1211, 1033), seed=5)
 READABLE = [
     SLIDE.levels[0],
     SLIDE.levels[1],
-    SLIDE.label_levels[0],
     ODD.levels[1],
-    ODD.label_levels[1],
     HUGE.levels[8],
 ]
 
@@ -61,7 +59,7 @@ def test_a_part_is_bit_for_bit_what_the_whole_shows_there(
     [3, -1, ..., (..., 5), (4, ...), (2, ..., 3), (), slice(5, 9), (np.int64(3), np.uint8(4))],
 )
 def test_a_level_is_indexed_like_an_array(key: Any) -> None:
-    level = ODD.label_levels[1]
+    level = ODD.levels[1]
     np.testing.assert_array_equal(level[key], np.asarray(level)[key])
 
 
@@ -75,12 +73,12 @@ def test_what_is_not_a_place_on_the_level_is_refused(key: Any) -> None:
 def test_pixels_are_the_same_in_every_process_and_on_every_machine() -> None:
     """The numbers are those of the day this was written: the slide is a benchmark."""
     found = [
-        zlib.crc32(np.ascontiguousarray(level[y : y + 96, y : y + 96]).astype("<u4").tobytes())
-        for level, y in (
-            (HUGE.levels[0], 100_000),
-            (HUGE.label_levels[0], 100_000),
-            (HUGE.levels[3], 12_000),
-            (HUGE.levels[8], 300),
+        zlib.crc32(np.ascontiguousarray(pixels).astype("<u4").tobytes())
+        for pixels in (
+            HUGE.levels[0][100_000:100_096, 100_000:100_096],
+            HUGE.labels((100_000, 100_000, 100_096, 100_096)),
+            HUGE.levels[3][12_000:12_096, 12_000:12_096],
+            HUGE.levels[8][300:396, 300:396],
         )
     ]
     assert found == [1016387628, 2484702773, 2381229222, 2887110688]
@@ -90,6 +88,13 @@ def test_another_seed_is_another_slide_of_the_same_kind() -> None:
     one, two = (SyntheticSlide((1024, 1024), seed).levels[0][:] for seed in (1, 2))
     assert (one != two).mean() > 0.9
     assert np.array_equal(one, SyntheticSlide((1024, 1024), 1).levels[0][:])
+
+
+def test_labels_of_a_part_are_those_of_the_whole() -> None:
+    whole_slide = ODD.labels((0, 0, *ODD.shape))
+    assert len(np.unique(whole_slide)) > 100
+    for y0, x0, y1, x1 in ((0, 0, 1, 1), (127, 3, 600, 1033), (300, 511, 429, 1025)):
+        np.testing.assert_array_equal(ODD.labels((y0, x0, y1, x1)), whole_slide[y0:y1, x0:x1])
 
 
 def test_objects_are_what_the_labels_show() -> None:
@@ -240,18 +245,14 @@ def test_levels_halve_until_the_longer_side_is_at_most_1024(
 ) -> None:
     slide = SyntheticSlide(shape)
     assert [level.shape for level in slide.levels] == levels
-    assert [level.shape for level in slide.label_levels] == levels
     assert [level[:].shape for level in slide.levels[-1:]] == levels[-1:]
 
 
 def test_every_level_lies_on_the_slide_by_its_power_of_two_even_at_odd_far_edges() -> None:
     slide = SyntheticSlide((3001, 2049), seed=4)
-    level = slide.label_levels[2]
-    rows = np.minimum(np.arange(751) * 4 + 2, 3000)
-    columns = np.minimum(np.arange(513) * 4 + 2, 2048)
-    exact = slide.labels((0, 0, 3001, 2049))
-    np.testing.assert_array_equal(level[:], exact[np.ix_(rows, columns)])
-    assert open_image(slide.levels, limits=(0, 1)).factors[2] == (level.factor, level.factor)
+    assert slide.levels[2].shape == (751, 513)
+    assert slide.levels[2].factor == 4
+    assert open_image(slide.levels, limits=(0, 1)).factors[2] == (4, 4)
 
 
 def test_the_largest_slide_costs_what_is_read_of_it() -> None:
@@ -303,16 +304,14 @@ def test_dask_reads_a_level_block_by_block(whole: list[np.ndarray]) -> None:
 def test_a_slide_travels_to_other_processes(whole: list[np.ndarray]) -> None:
     slide, level = pickle.loads(pickle.dumps((ODD, ODD.levels[1])))
     assert slide == ODD
-    np.testing.assert_array_equal(level[:], whole[3])
+    np.testing.assert_array_equal(level[:], whole[2])
 
 
 def test_napari_shows_it() -> None:
     layers = pytest.importorskip("napari.layers")
     image = layers.Image(HUGE.levels, multiscale=True)
-    labels = layers.Labels(HUGE.label_levels, multiscale=True)
-    for layer in (image, labels):
-        assert layer.multiscale
-        np.testing.assert_array_equal(layer.extent.data, [[0, 0], [199_999, 199_999]])
+    assert image.multiscale
+    np.testing.assert_array_equal(image.extent.data, [[0, 0], [199_999, 199_999]])
     assert image.get_value((100_000, 100_000)) is not None
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from napari_sam.ui.sight import first_sight
 from napari_sam.ui.wording import WAIT
 
 if TYPE_CHECKING:
@@ -103,9 +104,9 @@ def test_the_contrast_is_the_layers_at_the_first_prompt(session: Session, backen
     image.contrast_limits = (20, 80)
     session.prompts.points.add((22, 30))
     assert [each.image.limits for each in backend.segmenters.values()] == [((10, 90),)]
-    assert watch.shows_other_limits
-    watch.take_limits()
-    assert not watch.shows_other_limits
+    assert not watch.sight.is_as_shown
+    watch.see(first_sight(image))
+    assert watch.sight.is_as_shown
     assert list(backend.segmenters.values())[-1].image.limits == ((20, 80),)
 
 

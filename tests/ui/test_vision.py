@@ -15,6 +15,7 @@ from napari_sam.images.source import open_image
 from napari_sam.images.tiles import Window
 from napari_sam.ui.channel_stack import ChannelStack
 from napari_sam.ui.placement import world_matrix
+from napari_sam.ui.sight import first_sight
 from napari_sam.ui.sight_picture import PICTURE_SIDE
 from napari_sam.ui.vision import Vision
 
@@ -127,11 +128,11 @@ def test_the_layers_contrast_is_followed_only_when_asked(session: Session, visio
     click(session)
     session.image.contrast_limits = (20, 80)
     assert vision.sight.limits == ((0, 255),)
-    assert session.image_watch.shows_other_limits
+    assert not vision.sight.is_as_shown
     vision.use_shown_limits()
     vision.apply()
     assert vision.sight.limits == ((20, 80),)
-    assert not session.image_watch.shows_other_limits
+    assert vision.sight.is_as_shown
 
 
 def test_layers_of_one_place_become_red_green_and_blue(
@@ -351,6 +352,6 @@ def test_after_closing_nothing_is_listened_to(session: Session) -> None:
     vision.changed.connect(lambda: told.append(1))
     vision.close()
     session.image.contrast_limits = (1, 2)
-    session.image_watch.take_limits()
+    session.image_watch.see(first_sight(session.image))
     session.viewer.layers.append(Image(np.zeros((4, 4))))
     assert told == []

@@ -39,6 +39,16 @@ def looks_like_zarr(folder: Path) -> bool:
     return any((folder / name).exists() for name in ("zarr.json", ".zgroup", ".zarray"))
 
 
+def place_of(node: zarr.Group | zarr.Array[Any]) -> str:
+    """Where a group or an array is kept: a path on this computer, elsewhere its address."""
+    from zarr.storage import LocalStore
+
+    place = node.store_path
+    if isinstance(place.store, LocalStore):
+        return str(place.store.root / place.path)
+    return str(place)
+
+
 def read_group(group: zarr.Group, name: str) -> Contents:
     """Open the image of a zarr group.
 

@@ -36,9 +36,9 @@ def read_source(source: Any) -> Contents:
     if isinstance(source, (str, os.PathLike)):
         return read_path(source)
     if is_zarr_group(source):
-        from napari_sam.images.ome_zarr import read_group
+        from napari_sam.images.ome_zarr import place_of, read_group
 
-        return read_group(source, str(source.store_path))
+        return read_group(source, place_of(source))
     levels = as_levels(source)
     return Contents(tuple(levels), axes=_dimension_names(levels[0]))
 

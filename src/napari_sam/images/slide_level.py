@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -29,8 +28,10 @@ MAX_ARRAY_BYTES = 2**32
 
 
 @dataclass(frozen=True)
-class SlideLevel(ABC):
+class ImageLevel:
     """One level of a slide: read it with whole numbers and slices, like a numpy array.
+
+    A pixel is the mean over what it covers, estimated from four samples in it, and noise.
 
     Parameters
     ----------
@@ -42,7 +43,7 @@ class SlideLevel(ABC):
 
     lattice: NucleiLattice
     level: int
-    dtype: ClassVar[np.dtype[Any]]
+    dtype: ClassVar[np.dtype[Any]] = np.dtype(np.uint16)
     ndim: ClassVar[int] = 2
 
     @property
@@ -114,26 +115,12 @@ class SlideLevel(ABC):
         return np.asarray(self[:, :], dtype=dtype)
 
     @property
-    @abstractmethod
     def _block(self) -> tuple[int, int]:
         """Rows and columns computed at once; what is computed does not depend on them."""
-
-    @abstractmethod
-    def _compute(self, rows: Index, columns: Index) -> npt.NDArray[Any]:
-        """Pixels at every pair of a row and a column."""
-
-
-@dataclass(frozen=True)
-class ImageLevel(SlideLevel):
-    """Intensities: means over what a pixel covers, estimated from four samples in it, and noise."""
-
-    dtype: ClassVar[np.dtype[Any]] = np.dtype(np.uint16)
-
-    @property
-    def _block(self) -> tuple[int, int]:
         return BLOCK if self.level == 0 else (BLOCK[0] // 2, BLOCK[1] // 2)
 
     def _compute(self, rows: Index, columns: Index) -> npt.NDArray[np.uint16]:
+        """Pixels at every pair of a row and a column."""
         fluorescence = Fluorescence(self.lattice)
         if self.level == 0:
             y, x = (index.astype(np.float64) + 0.5 for index in (rows, columns))
@@ -149,24 +136,6 @@ class ImageLevel(SlideLevel):
             light = (pairs[:, ::2] + pairs[:, 1::2]) * np.float32(0.25)
         light += fluorescence.noise(light, self.level, rows, columns, self.factor**2)
         return np.rint(np.clip(light, 0, 2**16 - 1)).astype(np.uint16)
-
-
-@dataclass(frozen=True)
-class LabelLevel(SlideLevel):
-    """Ids of nuclei at the level-0 pixel in the middle of each pixel; 0 between nuclei."""
-
-    dtype: ClassVar[np.dtype[Any]] = np.dtype(np.uint32)
-
-    @property
-    def _block(self) -> tuple[int, int]:
-        return BLOCK
-
-    def _compute(self, rows: Index, columns: Index) -> npt.NDArray[np.uint32]:
-        y, x = (
-            np.minimum(index * self.factor + self.factor // 2, length - 1) + 0.5
-            for index, length in zip((rows, columns), self.lattice.shape, strict=True)
-        )
-        return self.lattice.labels(y, x)
 
 
 def _quarters(index: Index, factor: int, length: int) -> Coordinates:

@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_sam.errors import InputError, InputTypeError
 from napari_sam.images.nuclei import MAX_EXTENT, NucleiLattice
-from napari_sam.images.slide_level import ImageLevel, LabelLevel
+from napari_sam.images.slide_level import BLOCK, ImageLevel
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -104,11 +104,6 @@ class SyntheticSlide:
         return [ImageLevel(self._lattice, level) for level in range(self._n_levels)]
 
     @property
-    def label_levels(self) -> list[LabelLevel]:
-        """Labels at the same levels: ``uint32``, of the pixel in the middle of each pixel."""
-        return [LabelLevel(self._lattice, level) for level in range(self._n_levels)]
-
-    @property
     def _n_levels(self) -> int:
         return max(0, (-(-max(self.shape) // COARSEST) - 1).bit_length()) + 1
 
@@ -136,7 +131,14 @@ class SyntheticSlide:
             When the box is not four whole numbers, is empty or leaves the slide.
         """
         y0, x0, y1, x1 = self._check_box(box)
-        labels: npt.NDArray[np.uint32] = LabelLevel(self._lattice, 0)[y0:y1, x0:x1]
+        rows, columns = (np.arange(*ends, dtype=np.float64) + 0.5 for ends in ((y0, y1), (x0, x1)))
+        labels = np.empty((y1 - y0, x1 - x0), np.uint32)
+        height, width = BLOCK
+        for y in range(0, y1 - y0, height):
+            for x in range(0, x1 - x0, width):
+                labels[y : y + height, x : x + width] = self._lattice.labels(
+                    rows[y : y + height], columns[x : x + width]
+                )
         return labels
 
     def objects(self, box: Any) -> SlideObjects:

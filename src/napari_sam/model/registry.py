@@ -82,7 +82,7 @@ _ALL = (
         size_bytes=19_688_880,
         licence="Apache-2.0",
         file_name="microscopy.safetensors",
-        description="MobileSAM trained on for cells and nuclei in microscopy, scores included",
+        description="MobileSAM trained further on cells and nuclei in microscopy, scores included",
     ),
     Checkpoint(
         name="mobile_sam",

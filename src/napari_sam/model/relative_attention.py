@@ -48,7 +48,7 @@ def _biases(q: Tensor, rel_pos_h: Tensor, rel_pos_w: Tensor) -> tuple[Tensor, Te
     side = (len(rel_pos_h) + 1) // 2
     position = torch.arange(side, device=q.device)
     offset = position[:, None] - position[None, :] + side - 1  # (query, key)
-    square = q.unflatten(2, (side, side))
+    square = q.view(*q.shape[:2], side, side, -1)
     # Contiguous, so that their sum is too: it is the largest tensor of the network and not copied.
     rows = torch.einsum("bnhwd,hkd->bnhwk", square, rel_pos_h[offset]).contiguous()
     columns = torch.einsum("bnhwd,wkd->bnhwk", square, rel_pos_w[offset]).contiguous()

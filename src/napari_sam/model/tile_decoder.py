@@ -181,7 +181,7 @@ class TileDecoder:
         # A prompt takes 15 MB on the way. One at a time stays in a CPU's caches, and the allocator
         # has the memory at hand instead of asking the system for new pages.
         few = 1 if answers.cells.device.type == "cpu" else max(1, len(answers.cells))
-        parts = zip(answers.cells.split(few), answers.filters.split(few), strict=True)
+        parts = zip(torch.split(answers.cells, few), torch.split(answers.filters, few), strict=True)
         return torch.cat([self._draw(cells, filters) for cells, filters in parts])
 
     def _draw(self, cells: Tensor, filters: Tensor) -> Tensor:
@@ -257,10 +257,10 @@ class _FromCells:
             read = _times(weights, shared.values)  # (H, P, T, d)
         else:
             rows = _rows(_times(q, self._k), self._dtype)
-            scores = (rows @ cells.mT).float().unflatten(1, q.shape[::2])  # (P, H, T, N)
+            scores = (rows @ cells.mT).float().view(len(rows), *q.shape[::2], -1)  # (P, H, T, N)
             weights = scores.add_(_times(q, self._positions).transpose(0, 1)).softmax(-1)
             rows = weights.flatten(1, 2).to(self._dtype) @ cells  # (P, H * T, C)
-            read = rows.float().unflatten(1, q.shape[::2]).transpose(0, 1)
+            read = rows.float().view(len(rows), *q.shape[::2], -1).transpose(0, 1)
             read = _times(read, self._v.mT) + self._attention.v_proj.bias.view(
                 self._heads, 1, 1, -1
             )
@@ -297,7 +297,7 @@ class _IntoCells:
             scores = _times(k, shared.queries)  # (H, P, T, N)
         else:
             rows = _rows(_times(k, self._q), self._dtype)
-            scores = (rows @ cells.mT).float().unflatten(1, k.shape[::2]).transpose(0, 1)
+            scores = (rows @ cells.mT).float().view(len(rows), *k.shape[::2], -1).transpose(0, 1)
             scores = scores.add_(_times(k, self._positions))
         weights = _rows(scores.softmax(2), self._dtype)  # (P, H * T, N)
         found = _rows(_times(v, self._out), self._dtype)  # (P, H * T, C)
@@ -340,7 +340,7 @@ def _times(x: Tensor, shared: Tensor) -> Tensor:
 
     ``x @ shared`` would first copy the matrix for each prompt: megabytes of cells for a few rows.
     """
-    return (x.flatten(1, 2) @ shared).unflatten(1, x.shape[1:3])
+    return (x.flatten(1, 2) @ shared).view(*x.shape[:3], -1)
 
 
 def _rows(x: Tensor, dtype: torch.dtype) -> Tensor:

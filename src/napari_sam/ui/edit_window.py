@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam.segmentation.labels.blocks import read
-from napari_sam.segmentation.labels.patch import tight
+from napari_sam.segmentation.labels.patch import tight, within
 from napari_sam.ui.layer_roles import find_layer, metadata_for
 from napari_sam.ui.placement import world_matrix
 
@@ -127,10 +127,7 @@ class EditWindow:
         inside = tight(self.pixels != self._before)
         if inside is None:
             return True
-        rows, columns = inside
-        y, x = self.box[:2]
-        box = (y + rows.start, x + columns.start, y + rows.stop, x + columns.stop)
-        kept = repaint(self.plane, box, self.pixels[inside].copy())
+        kept = repaint(self.plane, within(self.box, inside), self.pixels[inside].copy())
         if kept:
             self._before = self.pixels.copy()
         return kept

@@ -10,7 +10,7 @@ import numpy as np
 from napari_sam.ui.coordinates import image_shape
 from napari_sam.ui.layer_roles import PROMPTS, add_below, find_layer, metadata_for
 from napari_sam.ui.placement import world_matrix
-from napari_sam.ui.preview import buffer_of, buffer_place, new_buffer
+from napari_sam.ui.preview import buffer_of, new_buffer, show_buffer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -170,12 +170,7 @@ def show_found(viewer: Any, image: Image, view: FoundView) -> None:
         spans.append(slice(before, before + side))
     buffer[:] = 0
     buffer[tuple(spans)] = view.pixels
-    affine = world_matrix(image) @ buffer_place((*view.plane, *starts), view.step)
-    if not np.array_equal(layer.affine.affine_matrix, affine):
-        layer.affine = affine
-    if not layer.visible:
-        layer.visible = True
-    layer.refresh(extent=False, thumbnail=False, highlight=False)
+    show_buffer(layer, image, (*view.plane, *starts), view.step)
 
 
 def hide_found(viewer: Any, image: Image) -> None:

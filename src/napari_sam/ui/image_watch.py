@@ -87,17 +87,6 @@ class ImageWatch:
         """Intensities that the model sees black and white; of the first channel of several."""
         return None if self.sight is None else self.sight.limits[0]
 
-    @property
-    def shows_other_limits(self) -> bool:
-        """Whether the layer's contrast was changed since the model was first asked."""
-        sight = self.sight
-        return sight is not None and sight.limits_from == "layer" and not sight.is_as_shown
-
-    def take_limits(self) -> None:
-        """Let the model see the contrast that the layer shows now."""
-        if self.sight is not None:
-            self.see(first_sight(*self.sight.layers))
-
     def see(self, sight: Sight) -> None:
         """Let the model see other channels of the image, or see it under other limits."""
         if self.image is not None:

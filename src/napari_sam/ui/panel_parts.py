@@ -17,12 +17,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_sam.ui.shortcuts import HELP
-
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-__all__ = ["ScrollPanel", "StatusLine", "button", "dot", "help_label", "keep_place", "row"]
+__all__ = ["ScrollPanel", "StatusLine", "button", "dot", "keep_place", "keys_label", "row"]
 
 SCROLL_BAR = 14
 """Pixels kept free at the right for a scroll bar."""
@@ -72,16 +70,16 @@ def keep_place(widget: QWidget) -> None:
     widget.setSizePolicy(policy)
 
 
-def help_label() -> QLabel:
-    """Mouse and keys, in two columns."""
+def keys_label(lines: Iterable[tuple[str, str]], tooltip: str) -> QLabel:
+    """Keys, or what the mouse does, and what for: in two columns."""
     style = "padding-right: 10px; white-space: nowrap"
-    lines = "".join(
-        f"<tr><td style='{style}'>{keys}</td><td>{meaning}</td></tr>" for keys, meaning in HELP
+    rows = "".join(
+        f"<tr><td style='{style}'>{keys}</td><td>{meaning}</td></tr>" for keys, meaning in lines
     )
-    label = QLabel(f"<table cellspacing='1'>{lines}</table>")
+    label = QLabel(f"<table cellspacing='1'>{rows}</table>")
     label.setObjectName("sam_help")
     label.setWordWrap(True)
-    label.setToolTip("Mouse and keys, while a prompt layer is selected.")
+    label.setToolTip(tooltip)
     return label
 
 

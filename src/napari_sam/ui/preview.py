@@ -22,11 +22,11 @@ __all__ = [
     "BUFFER_SIDE",
     "Picture",
     "buffer_of",
-    "buffer_place",
     "draw_picture",
     "hide_preview",
     "make_preview",
     "new_buffer",
+    "show_buffer",
     "show_picture",
     "show_preview",
 ]
@@ -133,7 +133,7 @@ def show_picture(viewer: Any, image: Image, picture: Picture, kind: Kind = "cand
     before = _state(preview)
     preview.metadata[KEY][STATE] = shown
     if before is None or _where(before) != _where(shown):
-        preview.affine = into_world @ buffer_place((*shown.plane, *shown.origin), shown.step)
+        preview.affine = into_world @ _buffer_place((*shown.plane, *shown.origin), shown.step)
     if not preview.visible:
         preview.visible = True
     preview.refresh(extent=False, thumbnail=False, highlight=False)
@@ -185,15 +185,32 @@ def new_buffer(image: Image, side: int) -> npt.NDArray[np.uint8]:
     return np.zeros(_buffer_shape(image, 1, side), np.uint8)
 
 
-def buffer_place(origin: tuple[int, ...], step: float) -> npt.NDArray[np.float64]:
-    """Matrix from a buffer's pixels to those of an image, pixel centres at integers in both.
+def show_buffer(layer: Labels, image: Image, origin: tuple[int, ...], step: float) -> None:
+    """Show a layer whose buffer was filled.
+
+    What is right already is left alone: each change has napari look at all layers again.
 
     Parameters
     ----------
+    layer : Labels
+    image : Image
     origin : tuple of int
         Image pixel that pixel 0 of the buffer begins with.
     step : float
-        Image pixels that a buffer pixel spans along y and x; its centre lies in their middle.
+        Image pixels that a buffer pixel spans along y and x.
+    """
+    affine = world_matrix(image) @ _buffer_place(origin, step)
+    if not np.array_equal(layer.affine.affine_matrix, affine):
+        layer.affine = affine
+    if not layer.visible:
+        layer.visible = True
+    layer.refresh(extent=False, thumbnail=False, highlight=False)
+
+
+def _buffer_place(origin: tuple[int, ...], step: float) -> npt.NDArray[np.float64]:
+    """Matrix from a buffer's pixels to those of an image, pixel centres at integers in both.
+
+    The centre of a buffer pixel lies in the middle of the image pixels that it spans.
     """
     ndim = len(origin)
     matrix = np.eye(ndim + 1)

@@ -10,7 +10,7 @@ from psygnal import Signal
 
 from napari_sam.ui.layer_roles import add_below, find_image, find_layer, metadata_for, role_of
 from napari_sam.ui.placement import world_matrix
-from napari_sam.ui.preview import buffer_place
+from napari_sam.ui.preview import show_buffer
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels
@@ -123,12 +123,7 @@ def _fill(layer: Labels, image: Image, tiles: TilesInView) -> None:
         buffer[top : max(bottom - 1, top + 1), left : max(right - 1, left + 1)] = (
             READY if is_ready else NOT_YET
         )
-    place = world_matrix(image) @ buffer_place((*tiles.plane, int(y0), int(x0)), step)
-    if not np.array_equal(layer.affine.affine_matrix, place):
-        layer.affine = place
-    if not layer.visible:
-        layer.visible = True
-    layer.refresh(extent=False, thumbnail=False, highlight=False)
+    show_buffer(layer, image, (*tiles.plane, int(y0), int(x0)), step)
 
 
 def _new_layer(viewer: Any, image: Image) -> Labels:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from napari_sam.images.limits import measure_limits
 from napari_sam.images.source import open_image
-from napari_sam.images.tiles import Window
 from napari_sam.ui.eye import eye_sampling
+from napari_sam.ui.square_view import draw_square, square_around
 
 if TYPE_CHECKING:
+    import numpy as np
     import numpy.typing as npt
 
     from napari_sam.images.limits import Limits
@@ -70,16 +69,7 @@ def draw_sight(
     del report
     source = _open(image)
     side = min(eye_sampling(span, TILE, source) * TILE, float(max(source.plane_shape)))
-    middles = ((box[0] + box[2] + 1) / 2, (box[1] + box[3] + 1) / 2)  # counted from the corner
-    y, x = (
-        min(max(middle - side / 2, 0.0), max(length - side, 0.0))
-        for middle, length in zip(middles, source.plane_shape, strict=True)
-    )
-    pitch = side / PICTURE_SIDE
-    drawn = np.moveaxis(source.render(Window((y, x), (pitch, pitch), PICTURE_SIDE), plane), 0, -1)
-    picture = np.zeros((PICTURE_SIDE, PICTURE_SIDE, 3), np.uint8)
-    picture[: drawn.shape[0], : drawn.shape[1]] = drawn
-    return picture
+    return draw_square(source, square_around(box, side, source.plane_shape, PICTURE_SIDE), plane)
 
 
 def _open(image: ImageInput) -> ImageSource:

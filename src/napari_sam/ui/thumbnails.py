@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_sam.images.tiles import Window
 from napari_sam.segmentation.mask_grid import draw
+from napari_sam.ui.square_view import draw_square, square_around
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,9 +50,7 @@ def draw_thumbnails(source: ImageSource, candidates: Candidates) -> list[npt.NDA
         One for each candidate, in their order.
     """
     window = _view(candidates)
-    rendered = np.moveaxis(source.render(window, candidates.plane), 0, -1)
-    picture = np.zeros((SIDE, SIDE, 3), np.uint8)
-    picture[: rendered.shape[0], : rendered.shape[1]] = rendered
+    picture = draw_square(source, window, candidates.plane)
     thumbnails = []
     for candidate in candidates:
         drawn = picture.copy()
@@ -132,13 +131,7 @@ def _view(candidates: Candidates) -> Window:
     centred_on = union if side <= limit else best
     side = max(min(side, limit), SMALLEST_VIEW)
     side = min(side, float(max(candidates.plane_shape)))
-    origin = [
-        min(max((low + high + 1 - side) / 2, 0.0), max(0.0, length - side))
-        for low, high, length in zip(
-            centred_on[:2], centred_on[2:], candidates.plane_shape, strict=True
-        )
-    ]
-    return Window((origin[0], origin[1]), (side / SIDE, side / SIDE), SIDE)
+    return square_around(centred_on, side, candidates.plane_shape, SIDE)
 
 
 def _longer_side(box: npt.NDArray[np.float64]) -> float:

@@ -264,8 +264,10 @@ def test_a_full_disk_is_one_sentence_and_leaves_no_half_of_an_object(
 
     with monkeypatch.context() as full:
         full.setattr(zarr.storage.LocalStore, "set", write_while_there_is_room)
-        with pytest.raises(StoreError, match=r"labels.zarr.*No space left on device.*make room"):
+        message = r"labels.zarr.*No space left on device.*make room"
+        with pytest.raises(StoreError, match=message) as refused:
             paint(labels, Disc(20, 10), value=2)
+    assert str(refused.value).startswith(str(tmp_path / "labels.zarr")), "no file://"
     assert (pixels(labels)[:3, :3] == 1).all()
     np.testing.assert_array_equal(pixels(labels) == 1, before == 1)
     assert next_id(labels) == 3
@@ -282,8 +284,9 @@ def test_a_flipped_bit_is_found_and_said_in_one_sentence(tmp_path: Path) -> None
         damaged = bytearray(whole)
         damaged[position] ^= 4
         chunk.write_bytes(damaged)
-        with pytest.raises(StoreError, match=r"0 could not be read in the box"):
+        with pytest.raises(StoreError, match=r"0 could not be read in the box") as refused:
             paint(labels, np.ones((9, 9), bool), (1, 1), 2)
+        assert str(refused.value).startswith(str(tmp_path / "labels.zarr" / "0")), "no file://"
 
 
 @pytest.mark.parametrize("stored", [{"chunks": (300, 300)}, {"chunks": (100, 50)}])

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam.errors import StoreError
+from napari_sam.images.ome_zarr import place_of
+from napari_sam.segmentation.labels.patch import cover
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -61,7 +63,7 @@ def read(array: LabelArray, plane: tuple[int, ...], box: Box) -> npt.NDArray[Any
         return np.asarray(array[key])
     except (OSError, RuntimeError, ValueError) as error:  # the codecs raise all of these
         raise StoreError(
-            f"{array.store_path} could not be read in the box {box} ({error}): is the disk there, "
+            f"{place_of(array)} could not be read in the box {box} ({error}): is the disk there, "
             "and the file whole?"
         ) from error
 
@@ -77,7 +79,8 @@ def replace(array: LabelArray, plane: tuple[int, ...], box: Box, pixels: npt.NDA
     try:
         array[_key(plane, box)] = pixels
     except OSError as error:
-        raise write_failed(getattr(array, "store_path", "the array"), error) from error
+        place = "the array" if isinstance(array, np.ndarray) else place_of(array)
+        raise write_failed(place, error) from error
 
 
 def write_failed(path: object, error: OSError) -> StoreError:
@@ -106,17 +109,14 @@ def write(array: LabelArray, plane: tuple[int, ...], patches: Iterable[Patch]) -
     decoded and encoded once.
     """
     for group in _by_block(patches):
-        corners = np.array([patch.box for patch in group])
-        y0, x0 = corners[:, :2].min(axis=0).tolist()
-        y1, x1 = corners[:, 2:].max(axis=0).tolist()
-        cover = _whole_chunks(array, (y0, x0, y1, x1))
-        region = read(array, plane, cover)
+        chunks = _whole_chunks(array, cover(patch.box for patch in group))
+        region = read(array, plane, chunks)
         for patch in group:
-            top, left = patch.box[0] - cover[0], patch.box[1] - cover[1]
+            top, left = patch.box[0] - chunks[0], patch.box[1] - chunks[1]
             height, width = patch.shape
             region[top : top + height, left : left + width][patch.mask] = patch.pixels
         if not isinstance(array, np.ndarray):
-            replace(array, plane, cover, region)
+            replace(array, plane, chunks, region)
 
 
 def _key(plane: tuple[int, ...], box: Box) -> tuple[int | slice, ...]:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from napari_sam.errors import InputError, InputTypeError, StoreError
-from napari_sam.segmentation.labels.blocks import blocks, highest, read, write
-from napari_sam.segmentation.labels.patch import Patch, tight
+from napari_sam.segmentation.labels import blocks as label_blocks
+from napari_sam.segmentation.labels.blocks import blocks, highest, read
+from napari_sam.segmentation.labels.patch import Patch, cover, tight, within
 from napari_sam.segmentation.labels.pyramid import LabelPyramid
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     Labels = LabelArray | LabelPyramid
 
-__all__ = ["Drawable", "Edit", "erase", "next_id", "paint", "plan", "redo", "undo"]
+__all__ = ["Drawable", "Edit", "erase", "next_id", "paint", "plan", "redo", "undo", "write_patches"]
 
 
 class Drawable(Protocol):
@@ -72,10 +73,7 @@ class Edit:
     @property
     def bounds(self) -> Box:
         """Tight box ``(y0, x0, y1, x1)`` of the changed pixels, half-open."""
-        boxes = np.array([patch.box for patch in self.before])
-        y0, x0 = boxes[:, :2].min(axis=0).tolist()
-        y1, x1 = boxes[:, 2:].max(axis=0).tolist()
-        return y0, x0, y1, x1
+        return cover(patch.box for patch in self.before)
 
 
 def paint(
@@ -164,7 +162,7 @@ def undo(labels: Labels, edit: Edit) -> None:
     StoreError
         When the labels cannot be written.
     """
-    _write(labels, edit.plane, edit.before)
+    write_patches(labels, edit.plane, edit.before)
 
 
 def redo(labels: Labels, edit: Edit) -> None:
@@ -172,11 +170,19 @@ def redo(labels: Labels, edit: Edit) -> None:
     if isinstance(labels, LabelPyramid):
         labels.reserve(edit.value)
     try:
-        _write(labels, edit.plane, tuple(patch.filled(edit.value) for patch in edit.before))
+        write_patches(labels, edit.plane, tuple(patch.filled(edit.value) for patch in edit.before))
     except StoreError:
         with contextlib.suppress(StoreError):
             undo(labels, edit)
         raise
+
+
+def write_patches(labels: Labels, plane: tuple[int, ...], patches: tuple[Patch, ...]) -> None:
+    """Give pixels their values, of a pyramid on all levels; errors as of `undo`."""
+    if isinstance(labels, LabelPyramid):
+        labels.write(plane, patches)
+    else:
+        label_blocks.write(labels, plane, patches)
 
 
 def next_id(labels: Labels) -> int:
@@ -217,27 +223,14 @@ def _changed(
     inside = tight(mask)
     if inside is None:
         return None
-    mask, box = mask[inside], _part(box, inside)
+    mask, box = mask[inside], within(box, inside)
     present = read(array, plane, box)
     changed = mask & (present == 0) if value else mask & (present != 0)
     inside = tight(changed)
     if inside is None:
         return None
     changed, present = changed[inside], present[inside]
-    return Patch.pack(_part(box, inside), changed, present[changed])
-
-
-def _part(box: Box, inside: tuple[slice, slice]) -> Box:
-    y, x = box[:2]
-    rows, columns = inside
-    return y + rows.start, x + columns.start, y + rows.stop, x + columns.stop
-
-
-def _write(labels: Labels, plane: tuple[int, ...], patches: tuple[Patch, ...]) -> None:
-    if isinstance(labels, LabelPyramid):
-        labels.write(plane, patches)
-    else:
-        write(labels, plane, patches)
+    return Patch.pack(within(box, inside), changed, present[changed])
 
 
 def _check(array: LabelArray, bounds: Box | None, plane: tuple[int, ...], value: int) -> None:

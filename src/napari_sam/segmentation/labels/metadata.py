@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from napari_sam.errors import InputError
-from napari_sam.images.ome_zarr import read_group
+from napari_sam.images.ome_zarr import place_of, read_group
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -134,7 +134,7 @@ def layout_of_image(group: zarr.Group) -> Layout | None:
     metadata: Any = attributes.get("ome", attributes)
     if "multiscales" not in metadata:
         return None
-    contents = read_group(group, str(group.store_path))
+    contents = read_group(group, place_of(group))
     assert contents.axes is not None
     keep = [i for i, letter in enumerate(contents.axes) if letter != "C"]
     multiscale = metadata["multiscales"][0]

@@ -114,6 +114,21 @@ class Patch:
                 yield Patch.pack(box, mask, pixels[grid][mask])
 
 
+def cover(boxes: Iterable[Box]) -> Box:
+    """Smallest box that holds some boxes, of which there is at least one."""
+    corners = np.array(list(boxes))
+    y0, x0 = corners[:, :2].min(axis=0).tolist()
+    y1, x1 = corners[:, 2:].max(axis=0).tolist()
+    return y0, x0, y1, x1
+
+
+def within(part: Box, inside: tuple[slice, slice]) -> Box:
+    """Rows and columns of a part, from `tight` for example, as a box of the plane."""
+    y, x = part[:2]
+    rows, columns = inside
+    return y + rows.start, x + columns.start, y + rows.stop, x + columns.stop
+
+
 def tight(mask: npt.NDArray[np.bool_]) -> tuple[slice, slice] | None:
     """Rows and columns of a mask that hold all that is set, or None when nothing is."""
     spans = []

@@ -17,9 +17,10 @@ from napari_sam.segmentation.automatic.paint import paint
 from napari_sam.segmentation.automatic.records import Records
 from napari_sam.segmentation.automatic.result import objects_of
 from napari_sam.segmentation.labels import blocks as label_blocks
+from napari_sam.segmentation.labels.patch import cover
 from napari_sam.segmentation.session.journal_format import relative_to
 from napari_sam.segmentation.session.painted_run import PaintedRun
-from napari_sam.segmentation.session.pixel_change import cover, find_change, finest_of
+from napari_sam.segmentation.session.pixel_change import find_change, finest_of
 from napari_sam.segmentation.session.untaken import untaken
 
 if TYPE_CHECKING:

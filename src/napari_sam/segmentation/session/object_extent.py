@@ -9,9 +9,9 @@ import numpy as np
 
 from napari_sam.errors import InputError
 from napari_sam.segmentation.labels import blocks as label_blocks
-from napari_sam.segmentation.labels.patch import tight
+from napari_sam.segmentation.labels.patch import cover, tight, within
 from napari_sam.segmentation.session.object_row import ObjectRow
-from napari_sam.segmentation.session.pixel_change import cover, finest_of
+from napari_sam.segmentation.session.pixel_change import finest_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Plane = tuple[int, ...]
     Rows = Mapping[int, ObjectRow]
 
-__all__ = ["blank_row", "find_object", "measure", "within"]
+__all__ = ["blank_row", "find_object", "measure"]
 
 
 def find_object(labels: Labels, number: int, plane: Plane | None, rows: Rows) -> ObjectRow:
@@ -107,10 +107,3 @@ def measure(
             shown.append(within(part, spans))
             area += int(np.count_nonzero(mask))
     return (cover(shown), area) if shown else None
-
-
-def within(part: Box, inside: tuple[slice, slice]) -> Box:
-    """Rows and columns of a part as a box of the plane."""
-    y, x = part[:2]
-    rows, columns = inside
-    return y + rows.start, x + columns.start, y + rows.stop, x + columns.stop

@@ -9,10 +9,10 @@ import numpy as np
 
 from napari_sam.errors import InputError
 from napari_sam.segmentation.labels.edits import plan
-from napari_sam.segmentation.labels.patch import tight
-from napari_sam.segmentation.session.object_extent import blank_row, measure, within
+from napari_sam.segmentation.labels.patch import cover, tight, within
+from napari_sam.segmentation.session.object_extent import blank_row, measure
 from napari_sam.segmentation.session.object_row import ObjectRow, prompt_values
-from napari_sam.segmentation.session.pixel_change import PixelChange, cover, find_change
+from napari_sam.segmentation.session.pixel_change import PixelChange, find_change
 from napari_sam.segmentation.session.step import Step
 
 if TYPE_CHECKING:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from napari_sam.segmentation.labels import blocks as label_blocks
-from napari_sam.segmentation.labels.patch import Patch, tight
+from napari_sam.segmentation.labels.edits import write_patches
+from napari_sam.segmentation.labels.patch import Patch, cover, tight, within
 from napari_sam.segmentation.labels.pyramid import LabelPyramid
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     import numpy.typing as npt
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from napari_sam.segmentation.labels.edits import Edit, Labels
     from napari_sam.segmentation.mask_grid import Box
 
-__all__ = ["PixelChange", "cover", "find_change", "finest_of"]
+__all__ = ["PixelChange", "find_change", "finest_of"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,11 +63,11 @@ class PixelChange:
         StoreError
             When the labels cannot be written.
         """
-        _write(labels, self.plane, self.after)
+        write_patches(labels, self.plane, self.after)
 
     def take_back(self, labels: Labels) -> None:
         """Give the pixels what they held before; errors as of `make`."""
-        _write(labels, self.plane, self.before)
+        write_patches(labels, self.plane, self.before)
 
     def to_json(self) -> dict[str, Any]:
         """Values as JSON has them; see ``docs/journal.md``."""
@@ -141,9 +142,7 @@ def find_change(
         inside = tight(changed)
         if inside is None:
             continue
-        mask, (rows, columns) = changed[inside], inside
-        y, x = part[:2]
-        place = y + rows.start, x + columns.start, y + rows.stop, x + columns.stop
+        mask, place = changed[inside], within(part, inside)
         old = Patch.pack(place, mask, present[inside][mask])
         new = Patch.pack(place, mask, pixels[inside][mask])
         before.append(old)
@@ -154,21 +153,6 @@ def find_change(
 def finest_of(labels: Labels) -> LabelArray:
     """Array of the labels that have all pixels."""
     return labels.levels[0] if isinstance(labels, LabelPyramid) else labels
-
-
-def cover(boxes: Iterable[Box]) -> Box:
-    """Smallest box that holds some boxes, of which there is at least one."""
-    corners = np.array(list(boxes))
-    y0, x0 = corners[:, :2].min(axis=0).tolist()
-    y1, x1 = corners[:, 2:].max(axis=0).tolist()
-    return y0, x0, y1, x1
-
-
-def _write(labels: Labels, plane: tuple[int, ...], patches: tuple[Patch, ...]) -> None:
-    if isinstance(labels, LabelPyramid):
-        labels.write(plane, patches)
-    else:
-        label_blocks.write(labels, plane, patches)
 
 
 def _runs(patch: Patch) -> list[list[int]]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
+from napari_sam.segmentation.labels.patch import cover
 from napari_sam.segmentation.labels.pyramid import LabelPyramid
 from napari_sam.segmentation.session.automatic_step import AutomaticStep
 from napari_sam.segmentation.session.change import Change
 from napari_sam.segmentation.session.object_row import ObjectRow
-from napari_sam.segmentation.session.pixel_change import PixelChange, cover
+from napari_sam.segmentation.session.pixel_change import PixelChange
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

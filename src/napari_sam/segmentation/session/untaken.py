@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_sam.segmentation.automatic.mask_part import MaskParts
 from napari_sam.segmentation.labels import blocks as label_blocks
-from napari_sam.segmentation.session.pixel_change import cover
+from napari_sam.segmentation.labels.patch import cover
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

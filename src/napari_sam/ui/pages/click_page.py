@@ -8,8 +8,9 @@ from qtpy.QtWidgets import QCheckBox, QFormLayout, QLabel, QSizePolicy, QVBoxLay
 
 from napari_sam.ui.candidates_view import CandidatesView
 from napari_sam.ui.layer_pickers import LabelsPicker
-from napari_sam.ui.panel_parts import button, dot, help_label, row
+from napari_sam.ui.panel_parts import button, dot, keys_label, row
 from napari_sam.ui.polarity import COLOURS
+from napari_sam.ui.shortcuts import HELP
 
 if TYPE_CHECKING:
     from napari_sam.ui.session import Session
@@ -191,7 +192,7 @@ class ClickPage(QWidget):
         column.addWidget(self.edit_button)
         column.addWidget(self.hover_box)
         column.addWidget(self.ready_box)
-        column.addWidget(help_label())
+        column.addWidget(keys_label(HELP, "Mouse and keys, while a prompt layer is selected."))
         column.addStretch(1)
 
     def _say_positive(self) -> None:

@@ -28,7 +28,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_sam.ui.object_table import ObjectTable
-from napari_sam.ui.panel_parts import button, row
+from napari_sam.ui.panel_parts import button, keys_label, row
 from napari_sam.ui.review_keys import REVIEW_HELP, REVIEW_KEYS
 from napari_sam.ui.score_colours import BEST, WORST, ramp
 
@@ -40,6 +40,11 @@ __all__ = ["ReviewPage"]
 
 SLICE = 0.015
 """Seconds of work between two looks at mouse and keys."""
+
+KEYS_TOOLTIP = (
+    "Keys while this page or the layer of objects is in use. They are none of napari's: its own "
+    "M, X, E, P and F work on the layer as ever."
+)
 
 
 class ReviewPage(QWidget):
@@ -148,7 +153,7 @@ class ReviewPage(QWidget):
         column.addLayout(row(self.refine_button, self.join_button, self.export_button))
         column.addLayout(legend)
         column.addWidget(self.table, 1)
-        column.addWidget(keys_label())
+        column.addWidget(keys_label(REVIEW_HELP, KEYS_TOOLTIP))
 
     def _bind_keys(self) -> None:
         """Let the keys work while the focus is on the page, wherever on it."""
@@ -210,21 +215,4 @@ def _let_go(review: Review, sync: Any, on_listed: Any, *_: object) -> None:
 def _caption(text: str) -> QLabel:
     label = QLabel(text)
     label.setToolTip("Scores that the colours stand for.")
-    return label
-
-
-def keys_label() -> QLabel:
-    """Keys of the review, in two columns."""
-    style = "padding-right: 10px; white-space: nowrap"
-    lines = "".join(
-        f"<tr><td style='{style}'>{keys}</td><td>{meaning}</td></tr>"
-        for keys, meaning in REVIEW_HELP
-    )
-    label = QLabel(f"<table cellspacing='1'>{lines}</table>")
-    label.setObjectName("sam_help")
-    label.setWordWrap(True)
-    label.setToolTip(
-        "Keys while this page or the layer of objects is in use. They are none of napari's: its "
-        "own M, X, E, P and F work on the layer as ever."
-    )
     return label
