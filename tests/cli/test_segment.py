@@ -323,13 +323,15 @@ def test_ctrl_c_ends_with_a_line_and_the_same_command_goes_on(
     tiny_model: Path, tmp_path: Path, run: Run
 ) -> None:
     code = (
-        "import time\n"
+        "import signal, time\n"
         "from napari_sam.cli import main\n"
         "from napari_sam.segmentation.automatic import find_masks\n"
         "from napari_sam.segmentation.automatic.settings import AutomaticSettings\n"
         f"AutomaticSettings.__init__.__kwdefaults__.update({FEW_POINTS})\n"
         "find = find_masks.find_in_tile\n"
         "find_masks.find_in_tile = lambda *a, **b: (time.sleep(0.2), find(*a, **b))[1]\n"
+        # Tests that a shell runs in the background have been told to ignore it.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "main(prog_name='napari-sam')"
     )
     arguments = ["segment", "synthetic:600x700@1", "--model", str(tiny_model), "--json"]

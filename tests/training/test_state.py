@@ -92,8 +92,8 @@ def test_a_full_disk_leaves_the_state_that_was_there(
 ) -> None:
     whole = path.read_bytes()
 
-    def fill(_content: object, file: Any) -> None:
-        file.write(b"half")
+    def fill(_content: object, file: Path) -> None:
+        file.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
     sam = build_sam("tiny_tiny_vit", 0)
