@@ -51,7 +51,7 @@ def rounds(monkeypatch: pytest.MonkeyPatch) -> list[Round]:
     return heard
 
 
-def talk(corrections: int, *, by_box: bool, seed: int = 0) -> list[float]:
+def talk(corrections: int, *, by_box: bool, seed: int = 0, followed: int = 3) -> list[float]:
     """Have a conversation about three objects, with gradients, and return the losses."""
     sam = build_sam("tiny_tiny_vit", seed=0)
     embedding = torch.randn(1, 32, CELLS, CELLS, generator=torch.Generator().manual_seed(5))
@@ -67,6 +67,7 @@ def talk(corrections: int, *, by_box: bool, seed: int = 0) -> list[float]:
         CORNER,
         by_box=by_box,
         corrections=corrections,
+        followed=followed,
         generator=torch.Generator().manual_seed(seed),
     ):
         (loss.mask + loss.score).backward()
@@ -107,6 +108,27 @@ def test_the_last_mask_is_fed_back_without_gradient(rounds: list[Round]) -> None
         best = before.scores.argmax(1)
         assert torch.equal(after.prompts.masks[:, 0], before.logits[torch.arange(3), best])
         assert before.logits.requires_grad
+
+
+@pytest.mark.parametrize("by_box", [False, True])
+def test_only_the_objects_that_are_followed_are_corrected(
+    by_box: bool, rounds: list[Round]
+) -> None:
+    talk(2, by_box=by_box, followed=1)
+    asked, first = rounds[0].prompts, rounds[0]
+    assert [len(r.scores) for r in rounds] == [3, 1, 1, 1, 1]
+    for later in rounds[1:]:
+        if by_box:
+            assert asked.boxes is not None
+            assert later.prompts.boxes is not None
+            assert torch.equal(later.prompts.boxes, asked.boxes[:1])
+        else:
+            assert asked.points is not None
+            assert later.prompts.points is not None
+            assert torch.equal(later.prompts.points[:, :1], asked.points[:1])
+    assert rounds[1].prompts.masks is not None
+    best = int(first.scores[0].argmax())
+    assert torch.equal(rounds[1].prompts.masks[0, 0], first.logits[0, best])
 
 
 def test_an_ambiguous_first_click_mostly_gets_three_masks_and_nothing_else_does(

@@ -94,7 +94,7 @@ def objects(*diameters: float) -> Objects:
 def test_plans_stay_in_bounds_and_show_their_object() -> None:
     some = objects(4, 10, 30, 90, 180)
     for seed in range(300):
-        plan = plan_crop((200, 200), some, 448, 36, np.random.default_rng(seed))
+        plan = plan_crop((200, 200), some, 448, 36, 16, np.random.default_rng(seed))
         diameter = some.diameters[plan.anchor - 1] * plan.scale
         assert plan.scale <= MAX_SCALE
         assert diameter <= 0.75 * 448 + 1e-9
@@ -107,7 +107,8 @@ def test_plans_stay_in_bounds_and_show_their_object() -> None:
             low, high = sorted((half - 0.5, 200 - half - 0.5))
             assert low - 1e-9 <= middle <= high + 1e-9
     corners = {
-        plan_crop((200, 200), some, 448, 36, np.random.default_rng(s)).corner for s in range(300)
+        plan_crop((200, 200), some, 448, 36, 16, np.random.default_rng(s)).corner
+        for s in range(300)
     }
     assert {0, 36} <= {corner[0] for corner in corners}
 
@@ -115,17 +116,22 @@ def test_plans_stay_in_bounds_and_show_their_object() -> None:
 def test_objects_may_look_as_large_as_in_the_image_that_a_user_sees() -> None:
     some = objects(4, 10, 30)
     scales = {
-        plan_crop((200, 200), some, 1024, 0, np.random.default_rng(seed), as_shown=1.0).scale
+        plan_crop((200, 200), some, 1024, 0, 16, np.random.default_rng(seed), as_shown=1.0).scale
         for seed in range(40)
     }
     assert scales == {4.0}  # 200 pixels fit a tile four times; finer than that is not shown
     scales = {
-        plan_crop((520, 390), some, 1024, 0, np.random.default_rng(seed), as_shown=1.0).scale
+        plan_crop((520, 390), some, 1024, 0, 16, np.random.default_rng(seed), as_shown=1.0).scale
         for seed in range(40)
     }
     assert scales == {1.0, 2.0}
+    scales = {
+        plan_crop((200, 200), some, 448, 36, 16, np.random.default_rng(seed), as_shown=1.0).scale
+        for seed in range(40)
+    }
+    assert scales == {4.0}  # a crop is a piece of the tile that the user sees
     mixed = [
-        plan_crop((520, 390), some, 1024, 0, np.random.default_rng(seed), as_shown=0.5).scale
+        plan_crop((520, 390), some, 1024, 0, 16, np.random.default_rng(seed), as_shown=0.5).scale
         for seed in range(200)
     ]
     assert 60 < sum(scale in (1.0, 2.0) for scale in mixed) < 140
@@ -134,7 +140,7 @@ def test_objects_may_look_as_large_as_in_the_image_that_a_user_sees() -> None:
 def test_the_few_large_objects_are_seen_as_often_as_the_many_small_ones() -> None:
     some = objects(*[10.0] * 50, 70.0)
     large = sum(
-        plan_crop((200, 200), some, 448, 0, np.random.default_rng(seed)).anchor == 51
+        plan_crop((200, 200), some, 448, 0, 16, np.random.default_rng(seed)).anchor == 51
         for seed in range(400)
     )
     assert 0.4 < large / 400 < 0.6

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from napari_sam.model.layers import LayerNorm2d
 from napari_sam.model.transformer import TwoWayTransformer
+from napari_sam.model.upscaling import RowUpscaling, Upscaling, draw_masks
 
 if TYPE_CHECKING:
     from napari_sam.model.config import DecoderConfig
@@ -35,13 +35,7 @@ class MaskDecoder(nn.Module):
         self.transformer = TwoWayTransformer(channels, config)
         self.iou_token = nn.Embedding(1, channels)
         self.mask_tokens = nn.Embedding(outputs, channels)
-        self.output_upscaling = nn.Sequential(
-            nn.ConvTranspose2d(channels, channels // 4, kernel_size=2, stride=2),
-            LayerNorm2d(channels // 4),
-            nn.GELU(),
-            nn.ConvTranspose2d(channels // 4, channels // 8, kernel_size=2, stride=2),
-            nn.GELU(),
-        )
+        self.output_upscaling = Upscaling(channels)
         self.output_hypernetworks_mlps = nn.ModuleList(
             MLP(channels, channels, channels // 8, depth=3) for _ in range(outputs)
         )
@@ -79,7 +73,7 @@ class MaskDecoder(nn.Module):
         """
         own = torch.cat([self.iou_token.weight, self.mask_tokens.weight])  # (1 + outputs, C)
         tokens = torch.cat([own.expand(len(sparse), -1, -1), sparse], dim=1)
-        tokens, image = self.transformer(embedding + dense, positions, tokens)
+        tokens, cells = self.transformer(embedding + dense, positions, tokens)
 
         wanted = slice(1, None) if multimask else slice(0, 1)
         mask_tokens = tokens[:, 1 : len(own)][:, wanted]  # (P, n, C)
@@ -92,8 +86,8 @@ class MaskDecoder(nn.Module):
             ],
             dim=1,
         )  # (P, n, C / 8)
-        upscaled = self.output_upscaling(image)  # (P, C / 8, 4 * G, 4 * G)
-        mask_logits = torch.einsum("pnc,pchw->pnhw", filters, upscaled)
+        fine = RowUpscaling(self.output_upscaling)(cells)  # (P, 16 * N, C / 8)
+        mask_logits = draw_masks(fine, filters, *embedding.shape[2:])
         iou = self.iou_prediction_head(tokens[:, 0])[:, wanted]  # (P, n)
         return mask_logits, iou
 

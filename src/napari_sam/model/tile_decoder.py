@@ -23,8 +23,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from napari_sam.model.layers import LayerNorm2d
 from napari_sam.model.transformer import TwoWayBlock
+from napari_sam.model.upscaling import RowUpscaling, draw_masks
 
 if TYPE_CHECKING:
     from napari_sam.model.prompt_encoder import PromptTensors
@@ -114,7 +114,7 @@ class TileDecoder:
             final = decoder.transformer.final_attn_token_to_image
             self._final = _FromCells(final, positions, dtype)
             self._own = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight])
-            self._upscaling = _Upscaling(decoder.output_upscaling, dtype)
+            self._upscaling = RowUpscaling(decoder.output_upscaling, dtype)
 
     @torch.inference_mode()
     def prepare(self, embedding: Tensor) -> DecoderTile:
@@ -185,12 +185,7 @@ class TileDecoder:
         return torch.cat([self._draw(cells, filters) for cells, filters in parts])
 
     def _draw(self, cells: Tensor, filters: Tensor) -> Tensor:
-        count, n, _ = filters.shape
-        grid = self._grid
-        fine = self._upscaling(cells)  # (P, 16 * N, C / 8)
-        x = (fine @ filters.to(fine).mT).float()
-        x = x.view(count, grid, grid, 2, 2, 2, 2, n)  # cell y x, then y x twice as fine, twice
-        return x.permute(0, 7, 1, 3, 5, 2, 4, 6).reshape(count, n, 4 * grid, 4 * grid)
+        return draw_masks(self._upscaling(cells), filters, self._grid, self._grid)
 
     def decode(
         self, tile: DecoderTile, prompts: PromptTensors, multimask: bool
@@ -305,26 +300,6 @@ class _IntoCells:
         return torch.baddbmm(cells, weights.mT, found)
 
 
-class _Upscaling:
-    """The two transposed convolutions as products of rows, four pixels from one at a time."""
-
-    def __init__(self, upscaling: nn.Sequential, dtype: torch.dtype) -> None:
-        first, norm, _, second, _ = upscaling
-        if not isinstance(norm, LayerNorm2d):
-            raise TypeError(f"expected a norm over channels, found {norm}")
-        self._first, self._second = _as_linear(first, dtype), _as_linear(second, dtype)
-        self._weight, self._bias, self._eps = norm.weight.to(dtype), norm.bias.to(dtype), norm.eps
-
-    def __call__(self, cells: Tensor) -> Tensor:
-        """Upscale cells (P, N, C) to (P, 16 * N, C / 8), the pixels of one cell together."""
-        count = len(cells)
-        x = F.linear(cells, *self._first)
-        x = x.view(count, -1, x.shape[-1] // 4)  # (P, 4 * N, C / 4)
-        x = F.gelu(F.layer_norm(x, x.shape[-1:], self._weight, self._bias, self._eps))
-        x = F.gelu(F.linear(x, *self._second))
-        return x.view(count, -1, x.shape[-1] // 4)
-
-
 def _by_head(linear: nn.Linear, heads: int) -> Tensor:
     """Weights of a projection, head by head, (H, d, C)."""
     return linear.weight.view(heads, -1, linear.in_features)
@@ -346,11 +321,3 @@ def _times(x: Tensor, shared: Tensor) -> Tensor:
 def _rows(x: Tensor, dtype: torch.dtype) -> Tensor:
     """Bring (H, P, T, n) into rows of one prompt after the other, (P, H * T, n)."""
     return x.transpose(0, 1).to(dtype, memory_format=torch.contiguous_format).flatten(1, 2)
-
-
-def _as_linear(convolution: nn.Module, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Turn a transposed convolution, kernel and stride 2, into a linear map to its four pixels."""
-    if not isinstance(convolution, nn.ConvTranspose2d) or convolution.bias is None:
-        raise TypeError(f"expected a transposed convolution with bias, found {convolution}")
-    weight = convolution.weight.permute(2, 3, 1, 0)  # (2, 2, outputs, inputs)
-    return weight.flatten(0, 2).contiguous().to(dtype), convolution.bias.repeat(4).to(dtype)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from napari_sam.model.layers import MLPBlock
@@ -51,9 +50,8 @@ class TwoWayTransformer(nn.Module):
         Returns
         -------
         tuple of Tensor
-            The updated tokens (P, T, C) and image (P, C, G, G).
+            The updated tokens (P, T, C) and the image's cells in rows (P, G * G, C).
         """
-        count, channels, height, width = image.shape
         keys = image.flatten(2).transpose(1, 2)  # (P, G * G, C)
         key_positions = positions.flatten(2).transpose(1, 2)  # (1, G * G, C)
         queries = tokens
@@ -63,7 +61,7 @@ class TwoWayTransformer(nn.Module):
             queries + tokens, keys + key_positions, keys
         )
         queries = self.norm_final_attn(queries)
-        return queries, keys.transpose(1, 2).reshape(count, channels, height, width)
+        return queries, keys
 
 
 class TwoWayBlock(nn.Module):
@@ -114,9 +112,15 @@ class Attention(nn.Module):
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Attend from q (P, Q, C) to k and v (P, K, C); the result is (P, Q, C)."""
-        x = F.scaled_dot_product_attention(
-            self._split(self.q_proj(q)), self._split(self.k_proj(k)), self._split(self.v_proj(v))
+        q, k, v = (
+            self._split(self.q_proj(q)),
+            self._split(self.k_proj(k)),
+            self._split(self.v_proj(v)),
         )
+        # Written out: one side has some ten tokens only, for which fused kernels take a CPU longer,
+        # backwards above all.
+        weights = (q * q.shape[-1] ** -0.5 @ k.mT).softmax(-1)
+        x = weights.to(v) @ v
         out: Tensor = self.out_proj(x.transpose(1, 2).flatten(2))
         return out
 

@@ -38,6 +38,7 @@ def converse(
     *,
     by_box: bool,
     corrections: int,
+    followed: int,
     generator: torch.Generator,
 ) -> Iterator[Losses]:
     """Ask for P objects of one crop and correct the answers, round by round.
@@ -59,6 +60,8 @@ def converse(
         Begin with a box instead of a point.
     corrections : int
         Corrective clicks.
+    followed : int
+        Of how many objects the first answer is corrected; the others have that round only.
     generator : torch.Generator
         All chance comes from it; on the device of the targets.
 
@@ -70,7 +73,6 @@ def converse(
     pitch = sam.config.cell / LOGITS_PER_CELL  # model pixels per logit
     origin = sam.config.cell * torch.tensor([corner[1], corner[0]], device=targets.device)
     count = len(targets)
-
     points = torch.zeros(count, 0, 2, device=targets.device)
     labels = torch.zeros(count, 0, dtype=torch.long, device=targets.device)
     boxes = None
@@ -101,4 +103,8 @@ def converse(
         logits, scores = logits.float(), scores.float()
         yield prompt_losses(logits, scores, targets)
         best = scores.detach().argmax(1)  # what a user is shown first
-        previous = logits.detach()[torch.arange(count, device=logits.device), best]
+        previous = logits.detach()[torch.arange(len(best), device=logits.device), best]
+        if index == 0:
+            targets, previous = targets[:followed], previous[:followed]
+            points, labels = points[:followed], labels[:followed]
+            boxes = None if boxes is None else boxes[:followed]

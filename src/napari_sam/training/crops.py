@@ -103,6 +103,7 @@ def plan_crop(
     objects: Objects,
     side: int,
     free_cells: int,
+    cell: int,
     rng: np.random.Generator,
     variety: float = 1.0,
     as_shown: float = 0.0,
@@ -122,14 +123,16 @@ def plan_crop(
         Model pixels along each side of the crop.
     free_cells : int
         How many cells the crop may be moved by in the tile.
+    cell : int
+        Model pixels along each side of a cell.
     rng : numpy Generator
         All chance comes from it.
     variety : float
         Share of the usual range of scales and of the usual chance of a free turn, 0..1.
     as_shown : float
         Chance that the scale is one of a user who looks at the image, 0..1: the power of two at
-        which the plane fits a crop of this side, or the next finer one. Objects then look as
-        large as they happen to be.
+        which the plane fits a tile, or the next finer one. Objects then look as large as they
+        happen to be.
     """
     octaves = np.floor(np.log2(objects.diameters))
     pick = int(rng.choice(np.flatnonzero(octaves == rng.choice(np.unique(octaves)))))
@@ -137,7 +140,8 @@ def plan_crop(
     wanted = TYPICAL_DIAMETER * 2 ** rng.triangular(-OCTAVES * variety, 0, OCTAVES * variety)
     scale = min(wanted / diameter, 0.75 * side / diameter, MAX_SCALE)
     if as_shown and rng.random() < as_shown:
-        fitting = 2.0 ** math.floor(math.log2(side / max(shape)))
+        tile = side + free_cells * cell
+        fitting = 2.0 ** math.floor(math.log2(tile / max(shape)))
         scale = min(fitting * 2 ** int(rng.integers(2)), FINEST, 0.75 * side / diameter)
     stretch = 2 ** rng.uniform(-0.25 * variety, 0.25 * variety)
     half = side / scale / 2

@@ -185,7 +185,8 @@ class _Run:
         targets = targets.to(embedding.device)
         half = len(targets) // 2
         rounds = 1 + recipe.corrections + ROUNDS_WITHOUT_POINT
-        share = 1 / (2 * rounds * recipe.images_per_step)
+        followed = max(1, round(recipe.followed * half))
+        answers = recipe.images_per_step * (len(targets) + 2 * followed * (rounds - 1))
         for by_box, part in ((False, targets[:half]), (True, targets[half:])):
             conversation = converse(
                 self.sam,
@@ -194,13 +195,15 @@ class _Run:
                 view.corner,
                 by_box=by_box,
                 corrections=recipe.corrections,
+                followed=followed,
                 generator=generator,
             )
             iou = 0.0
             for index in range(rounds):
                 with precision(self.sam.device, self.recipe.bfloat16):
                     losses = next(conversation)
-                ((losses.mask + losses.score) * share).backward()  # type: ignore[no-untyped-call]
+                loss = losses.mask + recipe.score_weight * losses.score
+                (loss * (len(losses.iou) / answers)).backward()  # type: ignore[no-untyped-call]
                 iou = float(losses.iou.amax(1).mean())
                 if index == 0:
                     told["box_iou" if by_box else "click_iou"].append(iou)

@@ -29,6 +29,11 @@ class Recipe:
         Objects that are asked for in each crop, half by a point and half by a box.
     corrections : int
         Corrective clicks on each object (8 in the SAM paper; fewer teach more objects in the time).
+    followed : float
+        Share of the objects whose first answer is corrected; the others are asked for once, which
+        shows the model more objects in the time.
+    score_weight : float
+        Of the predicted IoU's squared error beside the mask's loss.
     learning_rate : float
         Of prompt encoder and mask decoder at its peak (AdamW; warm-up, then a cosine to 0).
     encoder_rate : float
@@ -70,6 +75,8 @@ class Recipe:
     images_per_step: int = 1
     prompts_per_image: int = 8
     corrections: int = 3
+    followed: float = 1.0
+    score_weight: float = 1.0
     learning_rate: float = 1e-4
     encoder_rate: float = 5e-5
     warm_up: int = 20
@@ -96,11 +103,12 @@ class Recipe:
         for name in ("corrections", "warm_up", "encoder_rate", "weight_decay", "seed"):
             if getattr(self, name) < 0:
                 raise InputError(f"{name} is {getattr(self, name)}; expected 0 or more")
-        for name in ("learning_rate", "clip"):
+        for name in ("learning_rate", "clip", "score_weight"):
             if not getattr(self, name) > 0:
                 raise InputError(f"{name} is {getattr(self, name)}; expected more than 0")
-        if not 0 < self.variety <= 1:
-            raise InputError(f"variety is {self.variety}; expected more than 0 and at most 1")
+        for name in ("variety", "followed"):
+            if not 0 < (share := getattr(self, name)) <= 1:
+                raise InputError(f"{name} is {share}; expected more than 0 and at most 1")
         if not 0 <= self.as_shown <= 1:
             raise InputError(f"as_shown is {self.as_shown}; expected 0 to 1")
         if not 0 <= self.average < 1:

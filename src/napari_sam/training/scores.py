@@ -131,6 +131,7 @@ class _Answers:
                 view.corner,
                 by_box=by_box,
                 corrections=rounds,
+                followed=len(part),
                 generator=generator,
             )
             for _ in range(rounds):

@@ -127,6 +127,7 @@ class Views:
             self._objects[index],
             cells * config.cell,
             free,
+            config.cell,
             rng,
             recipe.variety,
             recipe.as_shown,
