@@ -28,10 +28,11 @@ def attend(q: Tensor, k: Tensor, v: Tensor, rel_pos_h: Tensor, rel_pos_w: Tensor
     Tensor
         (B, heads, N, d).
     """
-    rows, columns = _biases(q, rel_pos_h, rel_pos_w)
     if q.device.type == "cpu" and not torch.is_grad_enabled():
-        return _attend_in_blocks(q, k, v, rows, columns).view(v.shape)
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=_together(rows, columns))
+        biases = _biases(q, rel_pos_h, rel_pos_w)
+        return _attend_in_blocks(q, k, v, *biases).view(v.shape)
+    bias = relative_bias(q, rel_pos_h, rel_pos_w)
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
 
 
 def relative_bias(q: Tensor, rel_pos_h: Tensor, rel_pos_w: Tensor) -> Tensor:
@@ -40,7 +41,8 @@ def relative_bias(q: Tensor, rel_pos_h: Tensor, rel_pos_w: Tensor) -> Tensor:
     Rows and columns contribute separately, and both depend on the query before it is scaled.
     Parameters are those of `attend`.
     """
-    return _together(*_biases(q, rel_pos_h, rel_pos_w))
+    rows, columns = _biases(q, rel_pos_h, rel_pos_w)
+    return (rows[..., :, None] + columns[..., None, :]).flatten(3)
 
 
 def _biases(q: Tensor, rel_pos_h: Tensor, rel_pos_w: Tensor) -> tuple[Tensor, Tensor]:
@@ -53,10 +55,6 @@ def _biases(q: Tensor, rel_pos_h: Tensor, rel_pos_w: Tensor) -> tuple[Tensor, Te
     rows = torch.einsum("bnhwd,hkd->bnhwk", square, rel_pos_h[offset]).contiguous()
     columns = torch.einsum("bnhwd,wkd->bnhwk", square, rel_pos_w[offset]).contiguous()
     return rows.flatten(2, 3), columns.flatten(2, 3)
-
-
-def _together(rows: Tensor, columns: Tensor) -> Tensor:
-    return (rows[..., :, None] + columns[..., None, :]).flatten(3)
 
 
 def _attend_in_blocks(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
