@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from napari_sam.model.mask_decoder import Outputs
     from napari_sam.model.prompt_encoder import PromptTensors
     from napari_sam.model.tile_decoder import DecoderTile
     from napari_sam.training.annotated import AnnotatedImage
@@ -43,7 +44,7 @@ SCORES = (0.94, 0.97, 0.91, 0.89)
 class DiscDecoder(TileDecoder):
     """Answers a point with discs of three sizes, and a box with the ellipse in it."""
 
-    def ask(self, tile: DecoderTile, prompts: PromptTensors, multimask: bool) -> TileAnswers:
+    def ask(self, tile: DecoderTile, prompts: PromptTensors, multimask: Outputs) -> TileAnswers:
         """Keep middle and half sides of each ellipse where the real one keeps filters."""
         self._sam.check_kinds(prompts)
         p, n = prompts.count, 3 if multimask else 1

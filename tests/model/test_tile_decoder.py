@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 import torch
 
@@ -9,6 +11,9 @@ from napari_sam.errors import InputError
 from napari_sam.model.prompt_encoder import PromptTensors
 from napari_sam.model.sam import build_sam
 from napari_sam.model.tile_decoder import TileDecoder
+
+if TYPE_CHECKING:
+    from napari_sam.model.mask_decoder import Outputs
 
 
 def prompts(kind: str, count: int, size: int, mask_size: int) -> PromptTensors:
@@ -28,9 +33,9 @@ def prompts(kind: str, count: int, size: int, mask_size: int) -> PromptTensors:
 
 @pytest.mark.parametrize("variant", ["tiny", "tiny_tiny_vit"])
 @pytest.mark.parametrize("kind", ["point", "box", "mask", "point box", "point mask", "box mask"])
-@pytest.mark.parametrize("multimask", [True, False])
+@pytest.mark.parametrize("multimask", [True, False, "every"])
 def test_it_gives_the_answers_of_the_trained_arrangement(
-    variant: str, kind: str, multimask: bool
+    variant: str, kind: str, multimask: Outputs
 ) -> None:
     sam = build_sam(variant, seed=1)
     config = sam.config

@@ -78,6 +78,23 @@ def test_a_click_has_three_candidates_and_everything_else_one(disc_model: Sam) -
     assert len(segmenter.predict(box=(10, 10, 50, 50), multimask=True)) == 3
 
 
+def test_the_single_mask_is_among_a_clicks_candidates_where_it_learnt_to_be() -> None:
+    sam = build_sam("tiny_tiny_vit", seed=3)
+    image = np.random.default_rng(0).integers(0, 255, SHAPE, np.uint8)
+    three = Segmenter(sam, image).predict(points=[(30, 40)], sampling=1)
+    [single] = Segmenter(sam, image).predict(points=[(30, 40)], sampling=1, multimask=False).scores
+    assert single not in three.scores
+    sam.single_for_click = True
+    segmenter = Segmenter(sam, image)
+    found = segmenter.predict(points=[(30, 40)], sampling=1)
+    assert len(found) == 3
+    assert single in found.scores
+    assert len(set(found.scores) & set(three.scores)) == 2
+    assert (np.diff(found.scores) <= 0).all()
+    asked = segmenter.predict(points=[(30, 40)], sampling=1, multimask=True)
+    np.testing.assert_array_equal(asked.scores, three.scores)
+
+
 def test_candidates_are_sorted_by_score(disc_model: Sam) -> None:
     found = Segmenter(disc_model, np.zeros(SHAPE, np.uint8)).predict(points=[(30, 40)])
     np.testing.assert_allclose(found.scores, [0.9, 0.6, 0.3])

@@ -14,6 +14,7 @@ from napari_sam.model.sam import Sam, build_sam
 from napari_sam.training.conversation import converse
 
 if TYPE_CHECKING:
+    from napari_sam.model.mask_decoder import Outputs
     from napari_sam.model.prompt_encoder import PromptTensors
 
 CELLS, CORNER = 5, (2, 1)  # of 8 x 8 cells of 16 model pixels
@@ -24,7 +25,7 @@ class Round:
     """What the model was asked, and what it answered."""
 
     prompts: PromptTensors
-    multimask: bool
+    multimask: Outputs
     logits: Tensor
     scores: Tensor
 
@@ -39,7 +40,7 @@ def rounds(monkeypatch: pytest.MonkeyPatch) -> list[Round]:
         sam: Sam,
         embedding: Tensor,
         prompts: PromptTensors,
-        multimask: bool,
+        multimask: Outputs,
         corner: tuple[int, int],
     ) -> tuple[Tensor, Tensor]:
         assert corner == CORNER
@@ -131,17 +132,12 @@ def test_only_the_objects_that_are_followed_are_corrected(
     assert torch.equal(rounds[1].prompts.masks[0, 0], first.logits[0, best])
 
 
-def test_an_ambiguous_first_click_mostly_gets_three_masks_and_nothing_else_does(
+def test_a_first_click_is_answered_by_all_masks_and_everything_else_by_one(
     rounds: list[Round],
 ) -> None:
-    first = []
-    for seed in range(40):
-        rounds.clear()
-        talk(1, by_box=False, seed=seed)
-        first.append(rounds[0].multimask)
-        assert rounds[0].logits.shape[1] == (3 if first[-1] else 1)
-        assert not any(r.multimask for r in rounds[1:])
-    assert 0.65 < sum(first) / len(first) < 0.95
+    talk(1, by_box=False)
+    assert [r.multimask for r in rounds] == ["every", False, False, False]
+    assert [r.logits.shape[1] for r in rounds] == [4, 1, 1, 1]
     rounds.clear()
     talk(1, by_box=True)
     assert not any(r.multimask for r in rounds)

@@ -14,7 +14,7 @@ from napari_sam.model.device import resolve_device
 from napari_sam.model.download import cache_folder, download
 from napari_sam.model.recognition import assemble, recognise
 from napari_sam.model.registry import DEFAULT_MODEL, REGISTRY, Checkpoint
-from napari_sam.model.weights import file_sha256, read_metadata, read_state_dict
+from napari_sam.model.weights import SINGLE_FOR_CLICK, file_sha256, read_metadata, read_state_dict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -73,6 +73,7 @@ def load_model(
     variant = checkpoint.variant if checkpoint else told.get("variant")
     sam = assemble(state, recognise(state, variant, path)).to(target)
     sam.name = checkpoint.name if checkpoint else told.get("name", path.stem)
+    sam.single_for_click = told.get(SINGLE_FOR_CLICK) == "yes"
     sam.sha256 = sha256
     LOGGER.debug("loaded %s (%s) from %s onto %s", sam.name, sam.config.variant, path, target)
     return sam

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +15,18 @@ from napari_sam.model.upscaling import RowUpscaling, Upscaling, draw_masks
 if TYPE_CHECKING:
     from napari_sam.model.config import DecoderConfig
 
-__all__ = ["MaskDecoder"]
+__all__ = ["MaskDecoder", "Outputs", "wanted_masks"]
+
+Outputs = bool | Literal["every"]
+"""Which masks an answer has: three for an ambiguous prompt (tokens 1..3), one (token 0), or all of
+them, the single one first."""
+
+
+def wanted_masks(multimask: Outputs) -> slice:
+    """Choose among the mask tokens."""
+    if multimask == "every":
+        return slice(None)
+    return slice(1, None) if multimask else slice(0, 1)
 
 
 class MaskDecoder(nn.Module):
@@ -49,7 +60,7 @@ class MaskDecoder(nn.Module):
         positions: Tensor,
         sparse: Tensor,
         dense: Tensor,
-        multimask: bool,
+        multimask: Outputs,
     ) -> tuple[Tensor, Tensor]:
         """Predict the masks of P prompts.
 
@@ -61,13 +72,13 @@ class MaskDecoder(nn.Module):
             Positional encoding of the cells, (1, C, G, G).
         sparse, dense : Tensor
             The prompt encoder's (P, T, C) and (P, C, G, G).
-        multimask : bool
-            Three masks for an ambiguous prompt (tokens 1..3) instead of one (token 0).
+        multimask : bool or "every"
+            Three masks for an ambiguous prompt (tokens 1..3) instead of one (token 0), or all.
 
         Returns
         -------
         mask_logits : Tensor
-            (P, n, 4 * G, 4 * G), n = 3 or 1.
+            (P, n, 4 * G, 4 * G), n = 3, 1 or 4.
         iou : Tensor
             Predicted IoU of each mask with the object, (P, n).
         """
@@ -75,7 +86,7 @@ class MaskDecoder(nn.Module):
         tokens = torch.cat([own.expand(len(sparse), -1, -1), sparse], dim=1)
         tokens, cells = self.transformer(embedding + dense, positions, tokens)
 
-        wanted = slice(1, None) if multimask else slice(0, 1)
+        wanted = wanted_masks(multimask)
         mask_tokens = tokens[:, 1 : len(own)][:, wanted]  # (P, n, C)
         filters = torch.stack(
             [

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from napari_sam.errors import InputError
 from napari_sam.model.config import VARIANTS, PromptKind, SamConfig, ViTConfig
-from napari_sam.model.mask_decoder import MaskDecoder
+from napari_sam.model.mask_decoder import MaskDecoder, Outputs
 from napari_sam.model.precision import Precision, resolve_precision
 from napari_sam.model.prompt_encoder import PromptEncoder, PromptTensors
 from napari_sam.model.tile_decoder import TileDecoder
@@ -46,6 +46,9 @@ class Sam(nn.Module):
         What the weights are called; the variant's name until a checkpoint is loaded.
     precision : {"auto", "float32", "bfloat16"}
         Of `tile_encoder` and `tile_decoder`, which is to say of all inference.
+    single_for_click : bool
+        Whether the single mask (token 0) has learnt to answer one click as well. The published
+        models were trained with it for all other prompts only (SAM paper, appendix A).
     seconds_per_tile : float or None
         How long the last tile took to encode; None before the first.
     """
@@ -55,6 +58,7 @@ class Sam(nn.Module):
         self.config = config
         self.name = config.variant
         self.precision: Precision = "auto"
+        self.single_for_click = False
         self.seconds_per_tile: float | None = None
         self._sha256: str | None = None
         self._tile_encoder: tuple[tuple[object, ...], TileEncoder] | None = None
@@ -128,7 +132,7 @@ class Sam(nn.Module):
         return embedding.contiguous()
 
     def decode(
-        self, embedding: Tensor, prompts: PromptTensors, multimask: bool
+        self, embedding: Tensor, prompts: PromptTensors, multimask: Outputs
     ) -> tuple[Tensor, Tensor]:
         """Predict the masks of P prompts on one image.
 
@@ -138,8 +142,8 @@ class Sam(nn.Module):
             Of one image, (C, G, G) or (1, C, G, G); any device and float type.
         prompts : PromptTensors
             In model coordinates; any device.
-        multimask : bool
-            Three masks for an ambiguous prompt instead of one.
+        multimask : bool or "every"
+            Three masks for an ambiguous prompt instead of one, or all, the single one first.
 
         Returns
         -------
@@ -165,7 +169,7 @@ class Sam(nn.Module):
         self,
         embedding: Tensor,
         prompts: PromptTensors,
-        multimask: bool,
+        multimask: Outputs,
         corner: tuple[int, int] = (0, 0),
     ) -> tuple[Tensor, Tensor]:
         """Predict masks within a part of a tile, such as the crop that a training step looks at.
@@ -176,7 +180,7 @@ class Sam(nn.Module):
             Of the part, (C, H, W) or (1, C, H, W), H and W at most G cells.
         prompts : PromptTensors
             In model coordinates of the whole tile; a mask spans the part alone, (P, 1, 4H, 4W).
-        multimask : bool
+        multimask : bool or "every"
             As in `decode`.
         corner : (int, int)
             Row and column of the part's first cell in the tile.

@@ -23,10 +23,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from napari_sam.model.mask_decoder import wanted_masks
 from napari_sam.model.transformer import TwoWayBlock
 from napari_sam.model.upscaling import RowUpscaling, draw_masks
 
 if TYPE_CHECKING:
+    from napari_sam.model.mask_decoder import Outputs
     from napari_sam.model.prompt_encoder import PromptTensors
     from napari_sam.model.sam import Sam
     from napari_sam.model.transformer import Attention
@@ -138,7 +140,7 @@ class TileDecoder:
         )
 
     @torch.inference_mode()
-    def ask(self, tile: DecoderTile, prompts: PromptTensors, multimask: bool) -> TileAnswers:
+    def ask(self, tile: DecoderTile, prompts: PromptTensors, multimask: Outputs) -> TileAnswers:
         """Score the masks of P prompts.
 
         Parameters
@@ -147,8 +149,8 @@ class TileDecoder:
             From `prepare`.
         prompts : PromptTensors
             In model coordinates.
-        multimask : bool
-            Three masks for an ambiguous prompt instead of one.
+        multimask : bool or "every"
+            Three masks for an ambiguous prompt instead of one, or all of them, the single first.
 
         Raises
         ------
@@ -168,7 +170,7 @@ class TileDecoder:
         queries = queries + self._final(queries + tokens, cells)
         queries = decoder.transformer.norm_final_attn(queries)
 
-        wanted = slice(1, None) if multimask else slice(0, 1)
+        wanted = wanted_masks(multimask)
         own = queries[:, 1 : len(self._own)][:, wanted]  # (P, n, C)
         heads = list(decoder.output_hypernetworks_mlps)[wanted]
         filters = torch.stack([mlp(own[:, i]) for i, mlp in enumerate(heads)], dim=1)
@@ -188,7 +190,7 @@ class TileDecoder:
         return draw_masks(self._upscaling(cells), filters, self._grid, self._grid)
 
     def decode(
-        self, tile: DecoderTile, prompts: PromptTensors, multimask: bool
+        self, tile: DecoderTile, prompts: PromptTensors, multimask: Outputs
     ) -> tuple[Tensor, Tensor]:
         """Predict the masks of P prompts: mask logits (P, n, M, M) and predicted IoU (P, n)."""
         answers = self.ask(tile, prompts, multimask)

@@ -24,7 +24,16 @@ from napari_sam.errors import CheckpointError
 if TYPE_CHECKING:
     from napari_sam.model.sam import Sam
 
-__all__ = ["file_sha256", "read_metadata", "read_state_dict", "save_safetensors"]
+__all__ = [
+    "SINGLE_FOR_CLICK",
+    "file_sha256",
+    "read_metadata",
+    "read_state_dict",
+    "save_safetensors",
+]
+
+SINGLE_FOR_CLICK = "single mask for one click"
+"""Metadata of a model whose single mask has learnt to answer one click; see `Sam`."""
 
 # Under these keys training scripts keep the weights, beside optimiser, epoch and so on:
 # micro-sam and torch-em (model_state), Lightning (state_dict), SAM 2 and MedSAM (model).
@@ -115,6 +124,8 @@ def save_safetensors(sam: Sam, path: str | Path, metadata: Mapping[str, str] | N
     """
     path = Path(path)
     told = {"format": "pt", **(metadata or {}), "variant": sam.config.variant, "name": sam.name}
+    if sam.single_for_click:
+        told[SINGLE_FOR_CLICK] = "yes"
     tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in sam.state_dict().items()}
     with whole_file(path) as unfinished:
         unfinished.touch()

@@ -14,6 +14,7 @@ from napari_sam.images.source import ImageSource, open_image
 from napari_sam.images.store import EmbeddingStore
 from napari_sam.segmentation.automatic import segment as automatic
 from napari_sam.segmentation.candidates import Candidates
+from napari_sam.segmentation.distinct import distinct_masks
 from napari_sam.segmentation.embed import EmbedProgress, embed
 from napari_sam.segmentation.encoding import encode
 from napari_sam.segmentation.prompt import Prompt
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from napari_sam.images.tiles import Window
+    from napari_sam.model.mask_decoder import Outputs
     from napari_sam.model.sam import Sam
     from napari_sam.model.tile_decoder import DecoderTile
 
@@ -58,7 +60,7 @@ class _Question(NamedTuple):
     n_points: int
     has_box: bool
     has_mask: bool
-    multimask: bool
+    multimask: Outputs
 
 
 @dataclass(slots=True)
@@ -68,7 +70,7 @@ class _Pending:
     index: int
     prompt: Prompt
     window: Window
-    multimask: bool
+    multimask: Outputs
     moves: int = 0
 
     def ask(self, window: Window) -> None:
@@ -198,7 +200,9 @@ class Segmenter:
             doubled where the object turns out larger than a tile.
         multimask : bool, optional
             Three candidates (tokens 1 to 3 of the decoder) or one (token 0). When not given, one
-            point alone, which is ambiguous, has three and everything else one.
+            point alone, which is ambiguous, has three and everything else one. With a model whose
+            single mask has learnt to answer a click, it takes the place of the one of the three
+            that is most like it: its score is no best of three guesses.
 
         Returns
         -------
@@ -311,9 +315,15 @@ class Segmenter:
         if sampling is None:
             sampling = choose_sampling(prompt, config.image_size, self.usual_sampling)
         window = window_for(prompt, shape, sampling, config)
-        return _Pending(
-            index, prompt, window, prompt.is_one_point if multimask is None else multimask
-        )
+        return _Pending(index, prompt, window, self._outputs(prompt, multimask))
+
+    def _outputs(self, prompt: Prompt, multimask: bool | None) -> Outputs:
+        """Choose the masks to ask for, where the caller has not."""
+        if multimask is not None:
+            return multimask
+        if prompt.is_one_point and self.model.single_for_click:
+            return "every"
+        return prompt.is_one_point
 
     def _follow(
         self, asked: _Pending, candidates: Candidates, sampling: Sampling | None
@@ -372,6 +382,12 @@ class Segmenter:
     ) -> list[Candidates]:
         tensors = prompt_tensors(prompts, question.window, self.model.config.mask_size)
         logits, iou = self._decoder.decode(tile, tensors, question.multimask)
+        if question.multimask == "every":
+            kept = distinct_masks(logits)
+            logits, iou = (
+                logits.take_along_dim(kept[..., None, None], 1),
+                iou.take_along_dim(kept, 1),
+            )
         return [
             Candidates(
                 logits=one_logits,

@@ -23,9 +23,6 @@ __all__ = ["ROUNDS_WITHOUT_POINT", "converse"]
 ROUNDS_WITHOUT_POINT = 2
 """One somewhere, one last: the model only improves its own mask (SAM paper, appendix A)."""
 
-SINGLE_MASK = 0.2
-"""Share of first clicks that are answered by the single mask, for those who will ask for it."""
-
 LOGITS_PER_CELL = 4
 MAX_BOX_NOISE = 20.0  # model pixels (SAM paper, appendix A)
 
@@ -85,7 +82,6 @@ def converse(
     rounds = 1 + corrections + ROUNDS_WITHOUT_POINT
     draw = torch.randint(1, rounds - 1, (1,), generator=generator, device=targets.device)
     without_point = {int(draw), rounds - 1}
-    single = float(torch.rand(1, generator=generator, device=targets.device)) < SINGLE_MASK
     previous = None
     for index in range(rounds):
         if previous is not None and index not in without_point:
@@ -98,10 +94,12 @@ def converse(
             boxes=boxes,
             masks=None if previous is None else previous[:, None],
         )
-        ambiguous = index == 0 and not (by_box or single)
-        logits, scores = sam.decode_part(embedding, prompts, multimask=ambiguous, corner=corner)
+        ambiguous = index == 0 and not by_box
+        logits, scores = sam.decode_part(
+            embedding, prompts, multimask="every" if ambiguous else False, corner=corner
+        )
         logits, scores = logits.float(), scores.float()
-        yield prompt_losses(logits, scores, targets)
+        yield prompt_losses(logits, scores, targets, single_too=ambiguous)
         best = scores.detach().argmax(1)  # what a user is shown first
         previous = logits.detach()[torch.arange(len(best), device=logits.device), best]
         if index == 0:

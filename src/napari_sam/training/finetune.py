@@ -133,6 +133,7 @@ class _Run:
         self.optimizer = make_optimizer(sam, recipe)
         self.state = TrainingState(sam, self.optimizer, recipe, images)
         sam.sha256 = None  # from here on its weights are no longer those
+        sam.single_for_click = True
 
     def step(self, step: int) -> TrainingProgress:
         """Take one step of the optimiser."""

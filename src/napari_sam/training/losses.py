@@ -35,7 +35,9 @@ class Losses(NamedTuple):
     iou: Tensor
 
 
-def prompt_losses(logits: Tensor, scores: Tensor, targets: Tensor) -> Losses:
+def prompt_losses(
+    logits: Tensor, scores: Tensor, targets: Tensor, *, single_too: bool = False
+) -> Losses:
     """Compare the answers to P prompts with their targets.
 
     Where a prompt has several masks only the best is trained, so that the masks may stand for
@@ -50,10 +52,14 @@ def prompt_losses(logits: Tensor, scores: Tensor, targets: Tensor) -> Losses:
         Predicted IoU, (P, n).
     targets : Tensor
         Share of each logit's area that is object, (P, M, M), 0..1.
+    single_too : bool
+        The first of the masks is the single one: it is trained as well, half of the loss.
     """
     losses = mask_loss(logits, targets[:, None])  # (P, n)
     iou = mask_iou(logits.detach(), targets[:, None])
-    return Losses(losses.amin(1).mean(), F.mse_loss(scores, iou), iou)
+    # The single mask has no others to which it could leave a reading.
+    best = (losses[:, 0] + losses[:, 1:].amin(1)) / 2 if single_too else losses.amin(1)
+    return Losses(best.mean(), F.mse_loss(scores, iou), iou)
 
 
 def mask_loss(logits: Tensor, targets: Tensor) -> Tensor:

@@ -144,10 +144,7 @@ class _Answers:
     def _keep(self, iou: Tensor, outputs: int) -> None:
         """Note the IoU of an answer's masks in the places of their scores; the others are NaN."""
         known = torch.full((len(iou), outputs), torch.nan, device=iou.device)
-        if iou.shape[1] == 1:
-            known[:, :1] = iou
-        else:
-            known[:, 1:] = iou
+        known[:, : iou.shape[1]] = iou
         self._ious.append(known)
 
     def together(self) -> tuple[Tensor, Tensor]:
