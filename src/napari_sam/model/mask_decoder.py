@@ -87,20 +87,17 @@ class MaskDecoder(nn.Module):
         tokens, cells = self.transformer(embedding + dense, positions, tokens)
 
         wanted = wanted_masks(multimask)
-        mask_tokens = tokens[:, 1 : len(own)][:, wanted]  # (P, n, C)
-        filters = torch.stack(
-            [
-                mlp(token)
-                for mlp, token in zip(
-                    self.output_hypernetworks_mlps[wanted], mask_tokens.unbind(1), strict=True
-                )
-            ],
-            dim=1,
-        )  # (P, n, C / 8)
+        filters = self.filters(tokens[:, 1 : len(own)], wanted)
         fine = RowUpscaling(self.output_upscaling)(cells)  # (P, 16 * N, C / 8)
         mask_logits = draw_masks(fine, filters, *embedding.shape[2:])
         iou = self.iou_prediction_head(tokens[:, 0])[:, wanted]  # (P, n)
         return mask_logits, iou
+
+    def filters(self, mask_tokens: Tensor, wanted: slice) -> Tensor:
+        """Turn mask tokens (P, outputs, C) into what draws the wanted masks, (P, n, C / 8)."""
+        mlps = list(self.output_hypernetworks_mlps)[wanted]
+        tokens = mask_tokens[:, wanted].unbind(1)
+        return torch.stack([mlp(token) for mlp, token in zip(mlps, tokens, strict=True)], dim=1)
 
 
 class MLP(nn.Module):

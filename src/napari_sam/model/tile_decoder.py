@@ -171,9 +171,7 @@ class TileDecoder:
         queries = decoder.transformer.norm_final_attn(queries)
 
         wanted = wanted_masks(multimask)
-        own = queries[:, 1 : len(self._own)][:, wanted]  # (P, n, C)
-        heads = list(decoder.output_hypernetworks_mlps)[wanted]
-        filters = torch.stack([mlp(own[:, i]) for i, mlp in enumerate(heads)], dim=1)
+        filters = decoder.filters(queries[:, 1 : len(self._own)], wanted)
         iou = decoder.iou_prediction_head(queries[:, 0])[:, wanted]
         return TileAnswers(iou, filters, cells)
 
