@@ -66,6 +66,15 @@ def test_the_default_model_comes_with_the_package(
     assert ns.load_model(device="cpu").name == "microscopy"
 
 
+def test_a_click_has_three_candidates_and_the_single_mask_may_be_one(shipped: Sam) -> None:
+    assert shipped.single_for_click
+    session = ns.Segmenter(shipped, skimage.data.coins())
+    single = session.predict(points=[(44, 334)], multimask=False)
+    candidates = session.predict(points=[(44, 334)])
+    assert len(candidates) == 3
+    assert np.isclose(candidates.scores, single.scores[0], atol=0.02).any()
+
+
 def test_one_click_finds_a_nucleus_and_the_score_is_honest(shipped: Sam) -> None:
     slide = SyntheticSlide((512, 512), seed=4)
     truth = slide.labels((0, 0, 512, 512))

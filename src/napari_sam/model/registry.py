@@ -78,8 +78,8 @@ _ALL = (
     Checkpoint(
         name="microscopy",
         variant="tiny_vit",
-        sha256="faeeeeb8038d5031a6a7b415feda885477495b6a2fe209bae36a06a9b73cace4",
-        size_bytes=19_688_880,
+        sha256="da386efdb64a8dced3a9f7f433e185eb30bd1029c44c6f967e8d2ab96f653f6e",
+        size_bytes=19_688_912,
         licence="Apache-2.0",
         file_name="microscopy.safetensors",
         description="MobileSAM trained further on cells and nuclei in microscopy, scores included",
